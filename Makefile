@@ -1,0 +1,72 @@
+# `make` alone lists what can be made. Needs Python 3.11 or newer; make PYTHON=python3.12 … chooses one.
+# Everything is installed into .venv and written to build/. Works with GNU make 3.81 (macOS) and newer.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help tutorial test lab lint format clean
+
+PYTHON ?= python3
+JOBS ?= 2
+CELL_TIMEOUT ?= 120
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+CODE := seqrec_lib tests notebooks
+NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb notebooks/solutions/[0-9][0-9]_*.ipynb))
+PYTEST := $(BIN)/python -m pytest --color=no --durations=5
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT) \
+  --nbval-sanitize-with=notebooks/tools/nbval_sanitize.cfg -W default
+
+# The kernel of .venv runs the notebooks, whatever else is registered for this user.
+export JUPYTER_PREFER_ENV_PATH := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:
+	@echo "make tutorial   run every notebook on the built-in sample; pages in build/index.html"
+	@echo "make test       linter, type checker, unit tests, and the notebooks as tests"
+	@echo "make lab        JupyterLab on notebooks/"
+	@echo "make lint       ruff and mypy only"
+	@echo "make format     let ruff format library, tests and notebooks"
+	@echo "make clean      remove build/ and caches (rm -rf .venv removes the installation)"
+
+# Once, and again when a list of requirements changes. Nothing after this needs the network.
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+	  echo "If a newer one is installed, name it:  make PYTHON=python3.12 $(or $(MAKECMDGOALS),tutorial)" >&2; \
+	  exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --requirement requirements.txt
+	$(BIN)/python -m pip install --no-deps --editable .
+	@touch $@
+
+tutorial: $(STAMP)
+	@$(BIN)/python notebooks/tools/run_notebooks.py --jobs $(JOBS) --cell-timeout $(CELL_TIMEOUT)
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
+
+# Both test runs take place even if the first one fails; their last lines are shown again at the end.
+test: lint
+	@mkdir -p build
+	@set -o pipefail; status=0; \
+	$(PYTEST) tests | tee build/test-units.log || status=1; \
+	SEQREC_PROFILE=smoke $(PYTEST) $(NBVAL) $(NOTEBOOKS) | tee build/test-notebooks.log || status=1; \
+	echo; \
+	echo "tests      $$(tail -n 1 build/test-units.log)"; \
+	echo "notebooks  $$(tail -n 1 build/test-notebooks.log)"; \
+	exit $$status
+
+lint: $(STAMP)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+clean:
+	rm -rf build .pytest_cache .hypothesis .mypy_cache .ruff_cache *.egg-info
+	find seqrec_lib tests notebooks -name __pycache__ -prune -exec rm -rf {} + \
+	  -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
