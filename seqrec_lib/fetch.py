@@ -1,0 +1,158 @@
+"""Finding a MovieLens data set on this machine, or downloading it from GroupLens."""
+
+import os
+import shutil
+import stat
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tqdm.auto import tqdm
+
+GROUPLENS = "https://files.grouplens.org/datasets/movielens"
+MD5: dict[str, str | None] = {  # of GroupLens' archives; latest-small is replaced now and then
+    "ml-100k": "0e33842e24a9c977be4e0107933c0723",
+    "ml-1m": "c4d9eecfca2ab87c1945afe126590906",
+    "ml-latest-small": None,
+    "ml-25m": "6b51fb2759a8657d3bfcbfc42b592ada",
+    "ml-32m": "d472be332d4daa821edc399621853b57",
+}
+FILES = {  # the ratings and the films of each release
+    "ml-100k": ("u.data", "u.item"),
+    "ml-1m": ("ratings.dat", "movies.dat"),
+    "ml-latest-small": ("ratings.csv", "movies.csv"),
+    "ml-25m": ("ratings.csv", "movies.csv"),
+    "ml-32m": ("ratings.csv", "movies.csv"),
+}
+_TIMEOUT = (5, 30)  # seconds to connect, and without any byte
+
+
+def find(name: str, path: str | Path | None = None, cache: str | Path | None = None) -> Path | None:
+    """The folder of a data set on this machine, or None.
+
+    Looks in path and path/name, then $SEQREC_DATA/name, then cache/name (default: the project's
+    folder among the user's caches).
+    """
+    for folder in places(name, path, cache):
+        if all((folder / file).is_file() for file in FILES[name]):
+            return folder
+    return None
+
+
+def places(name: str, path: str | Path | None, cache: str | Path | None) -> list[Path]:
+    """The folders in which `find` looks, in order. Raises ValueError for an unknown name."""
+    if name not in FILES:
+        raise ValueError(f"name={name!r} is no MovieLens data set; choose from {', '.join(FILES)}")
+    folders = [] if path is None else [Path(path), Path(path) / name]
+    if os.environ.get("SEQREC_DATA"):
+        folders.append(Path(os.environ["SEQREC_DATA"]) / name)
+    folders.append(default_cache(cache) / name)
+    return folders
+
+
+def default_cache(cache: str | Path | None = None) -> Path:
+    """Where downloads are kept: cache, or the user's cache folder for seqrec_lib."""
+    if cache is not None:
+        return Path(cache)
+    import pooch  # here: importing seqrec_lib should not load it
+
+    return Path(pooch.os_cache("seqrec_lib"))
+
+
+def locate(
+    name: str,
+    path: str | Path | None = None,
+    download: bool = True,
+    progress: bool = True,
+    cache: str | Path | None = None,
+    host: str = GROUPLENS,
+) -> Path:
+    """The folder of a data set: found as in `find`, else downloaded, verified and unpacked.
+
+    Raises FileNotFoundError that lists the places tried, what went wrong with the download, and
+    the three steps to do by hand.
+    """
+    folder = find(name, path, cache)
+    if folder is not None:
+        return folder
+    url = f"{host}/{name}.zip"
+    if download:
+        try:
+            return _download(name, url, default_cache(cache), progress)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:  # requests' errors are OSErrors
+            outcome, cause = f"downloading {url} failed: {error}", error
+    else:
+        outcome, cause = "downloading was not allowed (download=False)", None
+    tried = "\n".join(f"  - {place}" for place in places(name, path, cache))
+    raise FileNotFoundError(
+        f"{name} is not on this machine, and {outcome}\n"
+        f"Folders tried, each for {' and '.join(FILES[name])}:\n{tried}\n"
+        "By hand:\n"
+        f"  1. download {GROUPLENS}/{name}.zip in a browser;\n"
+        f"  2. unpack it, which gives a folder {name}/ with {' and '.join(FILES[name])};\n"
+        f"  3. set the environment variable SEQREC_DATA to the folder that holds {name}/, "
+        f"or give that folder as path=."
+    ) from cause
+
+
+def _download(name: str, url: str, cache: Path, progress: bool) -> Path:
+    """Download, verify and unpack beside the final folder, which appears only when whole."""
+    import pooch
+
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache) as scratch:
+        bar: Any = False
+        if progress:
+            bar = tqdm(desc=f"downloading {name}", unit="B", unit_scale=True, miniters=1)
+        logger = pooch.get_logger()
+        was_quiet, logger.disabled = logger.disabled, True  # it prints this machine's paths
+        try:
+            archive = pooch.retrieve(
+                url,
+                known_hash=None if MD5[name] is None else f"md5:{MD5[name]}",
+                fname=f"{name}.zip",
+                path=scratch,
+                downloader=pooch.HTTPDownloader(progressbar=bar, timeout=_TIMEOUT),
+            )
+        finally:
+            logger.disabled = was_quiet
+            if progress:
+                bar.close()
+        unpacked = Path(scratch) / "unpacked"
+        unpack(Path(archive), unpacked)
+        whole = unpacked / name
+        missing = [file for file in FILES[name] if not (whole / file).is_file()]
+        if missing:
+            raise ValueError(f"the archive has no {name}/{missing[0]}")
+        final = cache / name
+        if final.exists() and find(name, final) != final:
+            shutil.rmtree(final)  # a folder without the files in it: remains of something else
+        try:
+            whole.rename(final)
+        except OSError:
+            if not final.exists():  # another process may have finished the same download first
+                raise
+        return final
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a zip archive into a new folder.
+
+    Raises ValueError, and writes nothing, when a member would land outside the folder or is not
+    a plain file; zipfile.BadZipFile for a damaged archive.
+    """
+    with zipfile.ZipFile(archive) as source:
+        for member in source.infolist():
+            parts = PurePosixPath(member.filename.replace("\\", "/")).parts
+            kind = stat.S_IFMT(member.external_attr >> 16)
+            outside = ".." in parts or member.filename[:1] in "/\\" or ":" in member.filename
+            if outside or kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise ValueError(
+                    f"the archive holds {member.filename!r}, which is no plain file inside its "
+                    "folder; nothing was unpacked"
+                )
+        damaged = source.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"the archive is damaged at {damaged!r}")
+        source.extractall(folder)
