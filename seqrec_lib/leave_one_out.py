@@ -3,16 +3,13 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from seqrec_lib.ragged import LARGEST_ID, Sequences
+from seqrec_lib.ragged import LARGEST_ID, Sequences, refuse_sparse_ids
 from seqrec_lib.readers import read_interactions
 from seqrec_lib.titles import TitleIndex
-
-_ALWAYS_FINE = 10_000_000  # ids up to here are taken however few rows there are
 
 
 class SASRecDataSet:
@@ -41,12 +38,12 @@ class SASRecDataSet:
 
     def __init__(self, filename: str | Path, col_sep: str = " ") -> None:
         rows = read_interactions(filename, sep=col_sep)
-        self._hold(_ordered_sequences(rows, what=Path(filename).name))
+        self._hold(_ordered_sequences(rows))
 
     @classmethod
     def from_sequences(
         cls,
-        sequences: Mapping[int, Sequence[int] | np.ndarray],
+        sequences: Mapping[int, Sequence[int] | np.ndarray] | Sequences,
         itemnum: int | None = None,
         items: pd.DataFrame | None = None,
     ) -> "SASRecDataSet":
@@ -54,16 +51,18 @@ class SASRecDataSet:
 
         items: a table with a title column (and, where known, genres and year), indexed 1 to
         itemnum.
-        Raises ValueError for a user without items, and for ids that are not whole numbers from 1.
+        Raises ValueError for a user without items, for ids that are not whole numbers from 1 and
+        for items beyond itemnum.
         """
-        if not isinstance(sequences, Sequences):
+        if isinstance(sequences, Sequences):
+            flat = sequences
+        else:
             for user, values in sequences.items():
                 if len(values) == 0:
                     raise ValueError(f"user {user} has no items; leave such users out")
-            for name, ids in (("user", sequences), ("item", _last_items(sequences))):
-                _refuse_sparse_ids(max(ids, default=0), sum(map(len, sequences.values())), name)
+            flat = Sequences.from_lists(sequences)
         dataset = cls.__new__(cls)
-        dataset._hold(Sequences.from_lists(sequences), itemnum, items)
+        dataset._hold(flat, itemnum, items)
         return dataset
 
     @classmethod
@@ -84,7 +83,7 @@ class SASRecDataSet:
                     f"{ids.min()!r}); prepare(interactions) numbers any ids anew"
                 )
         dataset = cls.__new__(cls)
-        dataset._hold(_ordered_sequences(rows, what="interactions"), None, items)
+        dataset._hold(_ordered_sequences(rows), None, items)
         return dataset
 
     def _hold(
@@ -97,7 +96,9 @@ class SASRecDataSet:
         if len(sequences.items) == 0:
             raise ValueError("there are no interactions: a data set needs at least one")
         largest = int(sequences.items.max())
-        if itemnum is not None and largest > itemnum:
+        if itemnum is None:
+            refuse_sparse_ids(largest, len(sequences.items), "item")
+        elif largest > itemnum:
             raise ValueError(f"item id {largest} is beyond itemnum={itemnum}")
         self.sequences = sequences
         self.usernum = sequences.num_users
@@ -236,25 +237,11 @@ def stable_order(user: np.ndarray, time: np.ndarray | None) -> np.ndarray:
     return order[np.argsort(user[order], kind="stable")]
 
 
-def _ordered_sequences(rows: pd.DataFrame, what: str) -> Sequences:
+def _ordered_sequences(rows: pd.DataFrame) -> Sequences:
     user, item = rows["user"].to_numpy(), rows["item"].to_numpy()
-    for name, ids in (("user", user), ("item", item)):
-        _refuse_sparse_ids(int(ids.max()), len(ids), f"{what}: {name}")
+    refuse_sparse_ids(int(user.max()), len(user), "user")
     order = stable_order(user, rows["time"].to_numpy() if "time" in rows else None)
     return Sequences.from_lengths(item[order], np.bincount(user))
-
-
-def _refuse_sparse_ids(largest: Any, rows: int, name: str) -> None:
-    """Tables are as long as the largest id: a few rows with ids in the billions is a mistake."""
-    if isinstance(largest, int | np.integer) and largest > max(_ALWAYS_FINE, 100 * rows):
-        raise ValueError(
-            f"{name} id {largest} with only {rows} rows: ids must be numbered from 1 without large "
-            "gaps; prepare(table) does that"
-        )
-
-
-def _last_items(sequences: Mapping[int, Sequence[int] | np.ndarray]) -> list[Any]:
-    return [np.max(np.asarray(values)) for values in sequences.values()]
 
 
 def _as_lists(users: list[int], held_out: np.ndarray) -> dict[int, list[int]]:

@@ -6,16 +6,18 @@ from typing import Any
 import numpy as np
 
 LARGEST_ID = 2**31 - 1
+_ALWAYS_FINE = 10_000_000  # ids up to here are taken however few rows there are
 
 
-class Sequences(Mapping[int, np.ndarray]):
-    """The item ids of users 1 to U, each user's in order, as a read-only mapping.
+class Sequences:
+    """The item ids of users 1 to U, each user's in order, read like a mapping: sequences[user].
 
     items: (N,) int32, all users' items one after another.
     starts: (U + 2,) int64; user u's items are items[starts[u] : starts[u + 1]]. User 0 is empty,
         so that arrays over users are indexed by the id itself.
 
-    A user may have no items at all (a gap in the ids); the mapping has an empty array there.
+    A user may have no items at all (a gap in the ids): an empty array. Iteration goes over the
+    user ids and dict(sequences) works, but `items` is the flat array, not a mapping's method.
     Raises ValueError where the two arrays do not fit together.
     """
 
@@ -38,20 +40,23 @@ class Sequences(Mapping[int, np.ndarray]):
 
     @classmethod
     def from_lists(
-        cls, lists: Mapping[int, Sequence[int] | np.ndarray], num_users: int | None = None
+        cls,
+        lists: "Mapping[int, Sequence[int] | np.ndarray] | Sequences",
+        num_users: int | None = None,
     ) -> "Sequences":
         """Build from {user id: item ids in order}; users up to num_users without a list are empty.
 
         num_users defaults to the largest user id. Raises ValueError for user ids outside 1 to
         num_users and for item ids that are not whole numbers from 1.
         """
-        if isinstance(lists, Sequences) and num_users in (None, lists.num_users):
-            return lists
+        if isinstance(lists, Sequences):
+            lists = {user: lists[user] for user in lists}
         users = np.array([_as_id(user, "user") for user in lists], dtype=np.int64)
         largest = int(users.max(initial=0))
         num_users = largest if num_users is None else num_users
         if largest > num_users:
             raise ValueError(f"user {largest} is beyond num_users={num_users}")
+        refuse_sparse_ids(num_users, sum(map(len, lists.values())), "user")
         lengths = np.zeros(num_users + 1, dtype=np.int64)
         arrays: list[np.ndarray] = [np.empty(0, dtype=np.int32)] * len(users)
         order = np.argsort(users, kind="stable")
@@ -79,14 +84,18 @@ class Sequences(Mapping[int, np.ndarray]):
             raise KeyError(user)
         return self.items[self.starts[user] : self.starts[user + 1]]
 
+    def keys(self) -> range:
+        """The user ids, 1 to U."""
+        return range(1, self.num_users + 1)
+
     def __iter__(self) -> Iterator[int]:
-        return iter(range(1, self.num_users + 1))
+        return iter(self.keys())
 
     def __len__(self) -> int:
         return self.num_users
 
     def __contains__(self, user: object) -> bool:
-        return isinstance(user, int | np.integer) and 1 <= user <= self.num_users
+        return isinstance(user, int | np.integer) and bool(1 <= user <= self.num_users)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequences):
@@ -131,6 +140,18 @@ class Sequences(Mapping[int, np.ndarray]):
         rows = np.zeros(place.shape, dtype=np.int64)
         rows[inside] = self.items[place[inside]]
         return rows
+
+
+def refuse_sparse_ids(largest: int, rows: int, name: str) -> None:
+    """Tables are as long as the largest id: a few rows with ids in the billions is a mistake.
+
+    Raises ValueError then; name says whose id it is.
+    """
+    if largest > max(_ALWAYS_FINE, 100 * rows):
+        raise ValueError(
+            f"{name} id {largest} with only {rows} interactions: ids must be numbered from 1 "
+            "without large gaps; prepare(table) numbers any ids anew"
+        )
 
 
 def _as_id(value: Any, name: str) -> int:

@@ -30,7 +30,7 @@ def filter_ratings(
     user, _ = _codes(rows["user"], "user")
     item, _ = _codes(rows["item"], "item")
     kept = _kept_rows(user, item, min_item_count, min_user_count, until_stable)
-    return ratings if kept is None else ratings[kept]
+    return ratings if kept is None else ratings.iloc[kept]
 
 
 def prepare(
@@ -129,27 +129,21 @@ def _renumber(codes: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _kept_rows(
     user: np.ndarray, item: np.ndarray, min_item: int, min_user: int, until_stable: bool
 ) -> np.ndarray | None:
-    """(N,) bool, True for the rows that stay, or None when all do."""
+    """The numbers of the rows that stay, in order, or None when all do."""
     for name, count in (("min_item_count", min_item), ("min_user_count", min_user)):
         if count < 0:
             raise ValueError(f"{name}={count} must not be negative")
-    kept = None
+    rows = np.arange(len(item))  # the numbers of the rows still in
     while True:
-        weights = None if kept is None else kept  # bincount's weights: only rows still in count
-        good_item = np.bincount(item, weights) >= min_item
-        good_user = np.bincount(user, weights) >= min_user
-        now = good_item[item] & good_user[user]
-        if kept is not None:
-            now &= kept
-        if now.all() if kept is None else np.array_equal(now, kept):
-            return kept
-        if not now.any():
+        item_counts, user_counts = np.bincount(item[rows]), np.bincount(user[rows])
+        good = (item_counts[item[rows]] >= min_item) & (user_counts[user[rows]] >= min_user)
+        before, rows = len(rows), rows[good]
+        if len(rows) == 0:
             raise ValueError(
                 f"no row is left with min_item_count={min_item}, min_user_count={min_user}"
             )
-        kept = now
-        if not until_stable:
-            return kept
+        if len(rows) == before or not until_stable:
+            return rows if len(rows) < len(item) else None
 
 
 def _film_table(raw_items: np.ndarray, items: pd.DataFrame | None) -> pd.DataFrame:

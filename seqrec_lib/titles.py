@@ -21,7 +21,7 @@ class TitleIndex:
     """
 
     def __init__(self, titles: pd.Series) -> None:
-        self._titles = {int(item): str(title) for item, title in titles.items()}
+        self._titles = dict(zip(titles.index.tolist(), titles.astype(str).tolist(), strict=True))
         self._years: dict[int, int | None] = {}
         self._by_name: dict[str, dict[int, None]] = {}  # with its article: a dict keeps the order
         self._by_bare_name: dict[str, dict[int, None]] = {}
