@@ -8,8 +8,6 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tqdm.auto import tqdm
-
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 MD5: dict[str, str | None] = {  # of GroupLens' archives; latest-small is replaced now and then
     "ml-100k": "0e33842e24a9c977be4e0107933c0723",
@@ -99,6 +97,7 @@ def locate(
 def _download(name: str, url: str, cache: Path, progress: bool) -> Path:
     """Download, verify and unpack beside the final folder, which appears only when whole."""
     import pooch
+    from tqdm.auto import tqdm
 
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache) as scratch:
