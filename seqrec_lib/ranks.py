@@ -1,0 +1,156 @@
+"""From scores to ranks: the one thing that evaluation needs to know about a model.
+
+Every metric in `metrics` is computed from ranks, for models and baselines alike. What happens to
+equal scores and to scores that are no numbers is decided here, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+_COUNTED_AT_ONCE = 2**18  # 1 MiB: counting is faster while scores are in the processor's cache
+
+
+class Scorer(Protocol):
+    """Whatever can be evaluated: models and baselines."""
+
+    @property
+    def item_num(self) -> int:
+        """The number of items I; ids are 1..I."""
+
+    def score(
+        self, users: Tensor | None, histories: Tensor, candidates: Tensor | None = None
+    ) -> Tensor:
+        """Scores of what could come next; higher is likelier.
+
+        users (B,) int64 or None for people without an id; histories (B, T) int64, oldest first,
+        0s in front; candidates (B, K) int64 → (B, K), or without candidates all items →
+        (B, I + 1), where column i is item i and column 0 is -inf.
+        """
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Where the target of each user came out. Arrays are int64 (U,), sorted by user.
+
+    Attributes:
+        users: user ids.
+        better: candidates with a higher score than the target's.
+        tied: other candidates with exactly the target's score.
+        candidates: how many competed, the target among them.
+        protocol: the settings that the ranks were made with. Ranks may be compared where it is
+            the same.
+    """
+
+    users: np.ndarray
+    better: np.ndarray
+    tied: np.ndarray
+    candidates: np.ndarray
+    protocol: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("better", "tied", "candidates"):
+            if getattr(self, name).shape != self.users.shape:
+                raise ValueError(
+                    f"{name} has shape {getattr(self, name).shape}, users {self.users.shape}; "
+                    "there must be one entry per user in each"
+                )
+        if (self.better < 0).any() or (self.tied < 0).any():
+            raise ValueError("better and tied count candidates: they cannot be negative")
+        if (self.better + self.tied >= self.candidates).any():
+            user = self.users[self.better + self.tied >= self.candidates][0]
+            raise ValueError(f"user {user} has more rivals than candidates")
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @property
+    def rank(self) -> np.ndarray:
+        """float64 (U,), 1 is best: the middle of the places that the target shares."""
+        return 1 + self.better + self.tied / 2
+
+    def break_ties(self, seed: int) -> Ranks:
+        """The same ranks with every tie put in a random order."""
+        luck = np.random.default_rng(seed).integers(0, self.tied + 1)
+        none = np.zeros_like(self.tied)
+        protocol = {**self.protocol, "ties": f"random, seed {seed}"}
+        return Ranks(self.users, self.better + luck, none, self.candidates, protocol)
+
+    def frame(self) -> pd.DataFrame:
+        """A table with columns rank, better, tied and candidates, indexed by user."""
+        columns = {
+            "rank": self.rank,
+            "better": self.better,
+            "tied": self.tied,
+            "candidates": self.candidates,
+        }
+        return pd.DataFrame(columns, index=pd.Index(self.users, name="user"))
+
+
+def rank_of_target(
+    scores: Tensor | np.ndarray,
+    target_column: int | Tensor = 0,
+    users: Tensor | np.ndarray | None = None,
+    excluded: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Counts, in each row, the rivals that score higher than the target and those that tie.
+
+    Args:
+        scores: (B, K), any real type.
+        target_column: where the target's score stands: one column, or int64 (B,).
+        users: (B,) ids for the error message.
+        excluded: int64 (B, E) columns that do not compete. Repeats are harmless, and so is the
+            target's own column: the target always competes.
+
+    Returns:
+        (better, tied), int64 (B,) each. The target's place is between better + 1 and
+        better + tied + 1; if ties are in random order, each of these is equally likely.
+
+    Raises:
+        ValueError: a score is NaN or infinite: such a model has no ranking, and comparisons with
+            NaN, which are all false, would make it a perfect one.
+    """
+    scores = torch.as_tensor(scores)
+    if scores.dim() != 2:
+        raise ValueError(f"scores must be (rows, candidates), got shape {tuple(scores.shape)}")
+    if scores.dtype not in (torch.float32, torch.float64):
+        scores = scores.double() if scores.dtype in (torch.int32, torch.int64) else scores.float()
+    _check_finite(scores, users)
+    rows, device = len(scores), scores.device
+    column = torch.as_tensor(target_column, dtype=torch.int64, device=device).expand(rows)
+    column = column.unsqueeze(1)  # (B, 1)
+    better = torch.empty(rows, dtype=torch.int64, device=device)
+    tied = torch.empty_like(better)
+    step = max(1, _COUNTED_AT_ONCE // scores.shape[1]) if device.type == "cpu" else max(1, rows)
+    for part in (slice(i, i + step) for i in range(0, rows, step)):
+        block = scores[part]
+        target = block.gather(1, column[part])
+        # comparing into a tensor of the scores' own type is several times faster than into bool
+        beats = torch.gt(block, target, out=torch.empty_like(block))
+        ties = torch.eq(block, target, out=torch.empty_like(block))
+        ties.scatter_(1, column[part], 0)
+        if excluded is not None:
+            beats.scatter_(1, excluded[part], 0)
+            ties.scatter_(1, excluded[part], 0)
+        better[part] = beats.sum(dim=1)
+        tied[part] = ties.sum(dim=1)
+    return better, tied
+
+
+def _check_finite(scores: Tensor, users: Tensor | np.ndarray | None) -> None:
+    low, high = scores.amin(dim=1), scores.amax(dim=1)  # NaN goes through both
+    bad = ~(low.isfinite() & high.isfinite())
+    if bool(bad.any()):
+        row = int(bad.nonzero()[0, 0])
+        who = f"row {row}" if users is None else f"user {int(users[row])}"
+        kind = "NaN" if bool(scores[row].isnan().any()) else "infinite"
+        raise ValueError(
+            f"the scores of {who} are not finite ({kind}), so there is no ranking. A model whose "
+            "training diverged gives such scores: try a smaller learning rate"
+        )
