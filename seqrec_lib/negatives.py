@@ -65,15 +65,15 @@ class Complement:
     ) -> None:
         self.item_num = int(item_num)
         self.user_num = len(sequences.starts) - 2
-        users, items = _distinct_pairs(sequences, self.item_num, also)
-        seen = np.bincount(users, minlength=self.user_num + 1)  # (U+1,)
-        starts = np.concatenate([[0], np.cumsum(seen)])  # (U+2,) where a user's keys begin
-        place = np.arange(len(items)) - starts[users]  # j: the item's place among the user's own
         self._stride = self.item_num + 1
-        self._starts = torch.from_numpy(starts)
-        self._keys = torch.from_numpy(users * self._stride + (items - 1 - place))
+        keys = _distinct_keys(sequences, self.item_num, also)  # (N,) user × stride + item
+        starts = np.searchsorted(keys, np.arange(self.user_num + 2) * self._stride)
+        seen = np.diff(starts)  # (U+1,)
+        place = np.arange(len(keys)) - np.repeat(starts[:-1], seen)  # j, among the user's own
+        self._starts = torch.from_numpy(starts)  # (U+2,) where a user's keys begin
+        self._keys = torch.from_numpy(keys - 1 - place)
         self._counts = torch.from_numpy(self.item_num - seen)  # (U+1,) unseen items
-        self._set_weights(users, items, starts)
+        self._set_weights(keys, starts)
         self._drawable_everywhere = bool((self._drawable()[1:] > 0).all())
         self.to(device)
 
@@ -175,7 +175,7 @@ class Complement:
 
     # What differs when items are not equally likely ---------------------------------------------
 
-    def _set_weights(self, users: np.ndarray, items: np.ndarray, starts: np.ndarray) -> None:
+    def _set_weights(self, keys: np.ndarray, starts: np.ndarray) -> None:
         pass
 
     def _drawable(self) -> Tensor:
@@ -218,7 +218,8 @@ class WeightedComplement(Complement):
         self._weights[0] = 0
         super().__init__(sequences, item_num, also, device)
 
-    def _set_weights(self, users: np.ndarray, items: np.ndarray, starts: np.ndarray) -> None:
+    def _set_weights(self, keys: np.ndarray, starts: np.ndarray) -> None:
+        users, items = np.divmod(keys, self._stride)
         weights = self._weights.numpy()
         line = np.cumsum(weights)  # (I+1,) places taken up by the items up to and with i
         total = int(line[-1])
@@ -248,10 +249,10 @@ class WeightedComplement(Complement):
         return self._weights[items].double()
 
 
-def _distinct_pairs(
+def _distinct_keys(
     sequences: FlatSequences, item_num: int, also: Iterable[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The different (user, item) pairs, sorted by user, then item: two int64 (N,) arrays."""
+) -> np.ndarray:
+    """The different (user, item) pairs as sorted keys user × (item_num + 1) + item: int64 (N,)."""
     items = np.asarray(sequences.items)
     if len(items) and not 1 <= items.min() <= items.max() <= item_num:
         raise ValueError(
@@ -259,8 +260,9 @@ def _distinct_pairs(
             f"{item_num}: ids must be 1..{item_num}"
         )
     lengths = np.diff(sequences.starts)  # (U+1,)
-    keys = np.repeat(np.arange(len(lengths)) * (item_num + 1), lengths) + items
-    more = []
+    first_key = np.arange(len(lengths)) * (item_num + 1)
+    parts = [np.repeat(first_key, lengths)]
+    parts[0] += items
     for extra in also:
         if extra.shape != lengths.shape:
             raise ValueError(
@@ -268,12 +270,12 @@ def _distinct_pairs(
                 f"{lengths.shape}, got {extra.shape}"
             )
         users = np.flatnonzero(extra)
-        more.append(users * (item_num + 1) + extra[users])
-    keys = np.sort(np.concatenate([keys, *more]))
-    first = np.ones(len(keys), dtype=bool)
-    first[1:] = keys[1:] != keys[:-1]
-    users, items = np.divmod(keys[first], item_num + 1)
-    return users, items
+        parts.append(first_key[users] + extra[users])
+    keys = np.concatenate(parts)
+    keys.sort()
+    new = np.ones(len(keys), dtype=bool)
+    np.not_equal(keys[1:], keys[:-1], out=new[1:])
+    return keys[new]
 
 
 def _random_below(sizes: Tensor, k: int, generator: torch.Generator | None) -> Tensor:
