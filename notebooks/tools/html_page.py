@@ -36,8 +36,8 @@ def mathml(formula: str, display: bool) -> str:
     Raises ValueError where the formula holds something that would not be drawn as MathJax draws it
     in JupyterLab: a broken formula in a page is found here, and not by a reader.
     """
-    # latex2mathml knows amsmath's align* but not its twin for use inside a formula.
-    source = re.sub(r"\\(begin|end)\{(aligned|split|gathered)\}", r"\\\1{align*}", formula.strip())
+    # latex2mathml knows align*, not its twins inside a formula; align would number its lines.
+    source = re.sub(r"\\(begin|end)\{(align|aligned|split)\}", r"\\\1{align*}", formula.strip())
     try:
         text = latex_to_mathml(source, display="block" if display else "inline")
         tree = ElementTree.fromstring(text)
@@ -49,10 +49,11 @@ def mathml(formula: str, display: bool) -> str:
                 f"the formula {formula!r} has a command that pages cannot show: {element.text}"
             )
         variant = element.attrib.get("mathvariant", "normal")
-        if variant != "normal" and element.tag != f"{{{MATHML}}}mtext":
+        if variant != "normal" and not element.tag.endswith("mtext"):
             del element.attrib["mathvariant"]
             element.text = "".join(styled_letter(c, variant) for c in element.text or "")
-    return ElementTree.tostring(tree, encoding="unicode")
+        space_after_names(element)
+    return ElementTree.tostring(tree, encoding="unicode").replace(f' xmlns="{MATHML}"', "", 1)
 
 
 def styled_letter(character: str, variant: str) -> str:
@@ -61,11 +62,22 @@ def styled_letter(character: str, variant: str) -> str:
     Most browsers read no `mathvariant` but "normal" any more: MathML Core leaves styles to these.
     """
     name = unicodedata.name(character, "").replace("LATIN ", "").replace("GREEK ", "")
-    name = f"MATHEMATICAL {variant.replace('-', ' ').upper()} {name.replace('LETTER ', '')}"
+    style = variant.upper().replace("BOLD-ITALIC", "BOLD ITALIC")
     try:
-        return unicodedata.lookup(name.replace("DOUBLE STRUCK", "DOUBLE-STRUCK"))
+        return unicodedata.lookup(f"MATHEMATICAL {style} {name.replace('LETTER ', '')}")
     except KeyError:
         return character
+
+
+def space_after_names(row: ElementTree.Element) -> None:
+    """Puts the thin space of TeX between the name of a function and its argument: log x."""
+    if not row.tag.endswith(("mrow", "mtd")):
+        return
+    for at, element in reversed(list(enumerate(row[:-1]))):
+        base = element[0] if element.tag.endswith(("msub", "munder")) else element
+        named = base.tag.endswith("mi") and len(base.text or "") > 1
+        if named and not row[at + 1].tag.endswith(("mo", "mspace")):
+            row.insert(at + 1, ElementTree.Element(f"{{{MATHML}}}mspace", width="0.167em"))
 
 
 class PageRenderer(IPythonRenderer):
@@ -82,6 +94,14 @@ class PageRenderer(IPythonRenderer):
     def latex_environment(self, name: str, body: str) -> str:
         r"""A bare \\begin{…} … \\end{…}."""
         return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", display=True)
+
+    def block_html(self, html: str) -> str:
+        """A piece of HTML. Embedding images closes open tags, so only where there are some."""
+        return super().block_html(html) if "<img" in html else html
+
+    def inline_html(self, html: str) -> str:
+        """A tag within a line; see block_html."""
+        return super().inline_html(html) if "<img" in html else html
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
         """A link; one to another notebook leads to that notebook's page."""
@@ -152,14 +172,19 @@ def without_widgets(notebook: NotebookNode) -> Iterator[NotebookNode]:
 
 
 def title_and_summary(notebook: NotebookNode) -> tuple[str, str]:
-    """The heading of the first cell, and the first paragraph under it as plain text."""
+    """The heading of the first cell, and the first paragraph under it, both as plain text."""
     first = notebook.cells[0].source if notebook.cells else ""
     heading = re.search(r"^#\s+(.+)$", first, re.MULTILINE)
     rest = first[heading.end() :] if heading else first
     paragraphs = (p.strip() for p in re.split(r"\n\s*\n", rest))
-    summary = next((p for p in paragraphs if p and p[0] not in "#|<!>-*$"), "")
-    summary = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(summary.split()))
-    return (heading[1].strip() if heading else "untitled"), re.sub(r"[*`_]{1,2}", "", summary)
+    summary = next((p for p in paragraphs if p and p[0] not in "#|<!>-$"), "")
+    return plain(heading[1]) if heading else "untitled", plain(summary)
+
+
+def plain(markdown: str) -> str:
+    """A paragraph of Markdown without links, emphasis and line breaks."""
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(markdown.split()))
+    return re.sub(r"(\*{1,2}|`|\b_|_\b)", "", text)
 
 
 def page(title: str, body: str, navigation: str = "") -> str:

@@ -12,6 +12,7 @@ import html
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from html_page import notebook_page, page, title_and_summary
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
 NOTEBOOKS = Path(__file__).resolve().parents[1]
@@ -75,7 +76,6 @@ def kernel_environment(out: Path, profile: str, jobs: int) -> dict[str, str]:
     """
     private = {
         "IPYTHONDIR": out / ".cache" / "ipython",
-        "JUPYTER_RUNTIME_DIR": out / ".cache" / "jupyter",
         "MPLCONFIGDIR": out / ".cache" / "matplotlib",
     }
     for folder in private.values():
@@ -101,14 +101,20 @@ def execute(notebook: NotebookNode, folder: Path, plan: Plan) -> str:
         on_cell_start=lambda cell, cell_index: current.update(index=cell_index),
     )
     client.owns_km = True  # so that the kernel is stopped at the end
-    try:
-        client.execute(env=plan.environment)
-    except CellExecutionError as error:
-        report = error.traceback
-    except Exception as error:  # a dead kernel, a cell over its time: the other notebooks go on
-        report = f"{type(error).__name__}: {error}"
-    else:
-        return ""
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        try:
+            client.execute(env=plan.environment, stderr=log)
+        except CellExecutionError:
+            outputs = notebook.cells[current["index"]].outputs
+            report = "\n".join(line for o in outputs for line in o.get("traceback", []))
+        except CellTimeoutError:
+            report = f"It took longer than {plan.cell_timeout} s (--cell-timeout)."
+        except Exception as error:  # such as a kernel that died: the other notebooks go on
+            log.seek(0)
+            said = [line for line in log if "[IPKernelApp] WARNING" not in line]
+            report = "".join([f"{type(error).__name__}: {error}\n", *said])
+        else:
+            return ""
     cell = notebook.cells[current["index"]]
     number = sum(c.cell_type == "code" for c in notebook.cells[: current["index"] + 1])
     where = f"code cell {number} (cell {current['index'] + 1} of {len(notebook.cells)})"
@@ -155,8 +161,7 @@ def index_page(runs: Sequence[Run]) -> str:
     """The list of all pages: title, one line about it, how long it ran."""
     rows = "\n".join(
         f'<tr><td><a href="{r.name}.html">{html.escape(r.title)}</a><br>{html.escape(r.summary)}'
-        f'</td><td class="seconds">{r.seconds:.1f} s'
-        f"{'<br><span class=failed>failed</span>' if r.failure else ''}</td></tr>"
+        f'</td><td class="seconds">{"failed" if r.failure else f"{r.seconds:.1f} s"}</td></tr>'
         for r in runs
     )
     body = f"""<h1>The notebooks, as they ran here</h1>
@@ -200,8 +205,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no notebook like *{options.only}*.ipynb in {options.folder}", file=sys.stderr)
         return 1
     environment = kernel_environment(options.out.resolve(), options.profile, options.jobs)
-    # This process writes the files by which it finds its kernels: these, too, belong under `out`.
-    os.environ["JUPYTER_RUNTIME_DIR"] = environment["JUPYTER_RUNTIME_DIR"]
     plan = Plan(options.folder, names, options.out, environment, options.cell_timeout)
 
     started = time.perf_counter()
