@@ -15,7 +15,7 @@ CODE := seqrec_lib tests notebooks
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb notebooks/solutions/[0-9][0-9]_*.ipynb))
 PYTEST := $(BIN)/python -m pytest --color=no --durations=5
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT) \
-  --nbval-sanitize-with=notebooks/tools/nbval_sanitize.cfg -W default
+  --nbval-sanitize-with=notebooks/tools/nbval_sanitize.cfg
 
 # The kernel of .venv runs the notebooks, whatever else is registered for this user.
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -31,8 +31,8 @@ help:
 
 # Once, and again when a list of requirements changes. Nothing after this needs the network.
 $(STAMP): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "Python 3.11 or newer is needed, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed, and '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo missing)." >&2; \
 	  echo "If a newer one is installed, name it:  make PYTHON=python3.12 $(or $(MAKECMDGOALS),tutorial)" >&2; \
 	  exit 1; }
 	$(PYTHON) -m venv $(VENV)
