@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
@@ -11,8 +10,6 @@ from seqrec_lib import fetch, readers
 from seqrec_lib.readers import read_interactions
 
 __all__ = ["MovieLens", "load_for_notebook", "load_movielens", "read_interactions"]
-
-Profile = Literal["smoke", "quick", "full"]
 
 
 @dataclass(frozen=True)

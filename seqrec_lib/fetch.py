@@ -5,6 +5,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -97,13 +98,30 @@ def locate(
 def _download(name: str, url: str, cache: Path, progress: bool) -> Path:
     """Download, verify and unpack beside the final folder, which appears only when whole."""
     import pooch
+    import requests
     from tqdm.auto import tqdm
 
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache) as scratch:
-        bar: Any = False
-        if progress:
-            bar = tqdm(desc=f"downloading {name}", unit="B", unit_scale=True, miniters=1)
+
+        def stream(url: str, target: str, _: Any) -> None:  # pooch's own leaves sockets open
+            with (
+                requests.get(url, stream=True, timeout=_TIMEOUT) as response,
+                open(target, "wb") as file,
+            ):
+                response.raise_for_status()
+                size = int(response.headers.get("Content-Length", 0)) or None
+                with tqdm(
+                    desc=f"downloading {name}",
+                    total=size,
+                    unit="B",
+                    unit_scale=True,
+                    disable=not progress,
+                ) as bar:
+                    for block in response.iter_content(1 << 16):
+                        file.write(block)
+                        bar.update(len(block))
+
         logger = pooch.get_logger()
         was_quiet, logger.disabled = logger.disabled, True  # it prints this machine's paths
         try:
@@ -112,12 +130,10 @@ def _download(name: str, url: str, cache: Path, progress: bool) -> Path:
                 known_hash=None if MD5[name] is None else f"md5:{MD5[name]}",
                 fname=f"{name}.zip",
                 path=scratch,
-                downloader=pooch.HTTPDownloader(progressbar=bar, timeout=_TIMEOUT),
+                downloader=stream,
             )
         finally:
             logger.disabled = was_quiet
-            if progress:
-                bar.close()
         unpacked = Path(scratch) / "unpacked"
         unpack(Path(archive), unpacked)
         whole = unpacked / name
@@ -151,7 +167,10 @@ def unpack(archive: Path, folder: Path) -> None:
                     f"the archive holds {member.filename!r}, which is no plain file inside its "
                     "folder; nothing was unpacked"
                 )
-        damaged = source.testzip()
+        try:
+            damaged = source.testzip()
+        except (zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            raise zipfile.BadZipFile(f"the archive cannot be unpacked: {error}") from error
         if damaged is not None:
             raise zipfile.BadZipFile(f"the archive is damaged at {damaged!r}")
         source.extractall(folder)

@@ -15,6 +15,8 @@ import pandas as pd
 
 LARGEST_ID = 2**31 - 1  # ids are kept as int32
 CHUNK_ROWS = 4_000_000
+# What pandas raises for text that is no number; its ParserError is a ValueError.
+_UNREADABLE = (ValueError, TypeError, ArithmeticError)
 _TITLE_YEAR = r"\((\d{4})(?:\s*[-–]\s*\d{0,4})?\)\s*(?:\((?:V|TV|VG)\))?\s*$"
 _GENRES_100K = (
     *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime"),
@@ -155,11 +157,11 @@ def _read_numbers(path: Path, layout: _Layout) -> pd.DataFrame:
     try:
         try:
             return _parse(path, layout, "int64")
-        except (ValueError, OverflowError):
+        except _UNREADABLE:
             if layout.columns[-1] != "time" or layout.header or len(layout.columns) != 3:
                 raise
             return _parse(path, layout, "float64")  # times such as 978300760.5
-    except (ValueError, OverflowError) as error:  # pandas' ParserError is a ValueError
+    except _UNREADABLE as error:
         _raise_at_line(path, layout)
         raise ValueError(f"{path.name} cannot be read as numbers: {error}") from None
 
@@ -174,6 +176,8 @@ def _parse(path: Path, layout: _Layout, time_type: str) -> pd.DataFrame:
         source, sep = io.BytesIO(raw.replace(sep.encode("latin-1"), b"\x1f")), "\x1f"
     types = {"user": "int64", "item": "int64", "rating": "float32", "time": time_type}
     parts: dict[str, list[np.ndarray]] = {name: [] for name in layout.columns}
+    if layout.header:
+        _check_header(path, layout)
     chunks = pd.read_csv(
         source,
         sep=sep,
@@ -187,9 +191,7 @@ def _parse(path: Path, layout: _Layout, time_type: str) -> pd.DataFrame:
         encoding="latin-1",
         engine="c",
     )
-    if layout.header:
-        _check_header(path, layout)
-    with chunks:
+    with chunks, np.errstate(invalid="raise"):  # infinity is no whole number
         for chunk in chunks:
             for name in layout.columns:
                 values = chunk[name].to_numpy()

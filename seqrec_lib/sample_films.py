@@ -40,7 +40,8 @@ Waiting Room Seven
 Thirteenth Piano Key, The|Who Moved the Bishop?|Vanishing Verger, The|Cold Tea for the Colonel|\
 Locked Conservatory, The|Footprints in the Flour|Ventriloquist's Alibi, The|\
 One Corpse Too Many for Tea|Crossword at Midnight|Nobody at Number Nine|\
-Missing Chapter Twelve, The|Blind Beekeeper, The|Seven Keys, Six Doors|Mrs. Thackeray Remembers|Echo in the Attic, The
+Missing Chapter Twelve, The|Blind Beekeeper, The|Seven Keys, Six Doors|\
+Mrs. Thackeray Remembers|Echo in the Attic, The
 Three Fences Down|Honest Forger, The|Dead Drop Diner|Getaway Milk Float, The|\
 Counting House Blues|Bail for Bernard|Concrete Choir, The|Snitch in Time|\
 Safe as Houses, Twice Robbed|Pawnbroker's Parrot, The|Grey Market Sunday|Blackmail by the Pound|\

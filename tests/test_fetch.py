@@ -1,0 +1,209 @@
+"""Downloading, against a server of the test's own: whole, truncated, wrong, hostile, absent."""
+
+import hashlib
+import io
+import threading
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from seqrec_lib import fetch
+
+NAME = "ml-1m"
+GOOD = {
+    f"{NAME}/ratings.dat": b"1::1::5::978300760\n",
+    f"{NAME}/movies.dat": b"1::A (1990)::Drama\n",
+}
+
+
+class Host:
+    """What the server answers with: `body`, of which only `sent` bytes arrive."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.sent: int | None = None
+        self.status = 200
+        self.requests = 0
+        self.address = ""
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    state = Host()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.requests += 1
+            self.send_response(state.status)
+            self.send_header("Content-Length", str(len(state.body)))
+            self.end_headers()
+            self.wfile.write(state.body[: state.sent])
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    state.address = f"http://127.0.0.1:{server.server_port}"
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEQREC_DATA", raising=False)
+    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+def _zip(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def _offer(host: Host, monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+    host.body = body
+    monkeypatch.setitem(fetch.MD5, NAME, hashlib.md5(body, usedforsecurity=False).hexdigest())
+
+
+def _locate(host: Host, cache: Path, progress: bool = False) -> Path:
+    return fetch.locate(NAME, cache=cache, host=host.address, progress=progress)
+
+
+def test_good_archive_is_unpacked_once(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _offer(host, monkeypatch, _zip(GOOD))
+    cache = tmp_path / "new" / "cache"
+    folder = _locate(host, cache)
+    assert folder == cache / NAME
+    assert (folder / "ratings.dat").read_bytes() == GOOD[f"{NAME}/ratings.dat"]
+    assert [path.name for path in cache.iterdir()] == [NAME]  # nothing else is left lying
+    assert _locate(host, cache) == folder
+    assert host.requests == 1
+
+
+def test_progress_is_shown_and_can_be_turned_off(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _offer(host, monkeypatch, _zip(GOOD))
+    _locate(host, tmp_path / "a", progress=True)
+    shown = capsys.readouterr()
+    assert f"downloading {NAME}" in shown.err
+    assert "100%" in shown.err
+    _locate(host, tmp_path / "b", progress=False)
+    said = capsys.readouterr()
+    assert said.out + said.err == ""  # no paths of this machine either
+
+
+def test_checksums_are_those_of_grouplens() -> None:
+    """The sums beside the archives on files.grouplens.org; latest-small has none that lasts."""
+    assert fetch.MD5 == {
+        "ml-100k": "0e33842e24a9c977be4e0107933c0723",
+        "ml-1m": "c4d9eecfca2ab87c1945afe126590906",
+        "ml-latest-small": None,
+        "ml-25m": "6b51fb2759a8657d3bfcbfc42b592ada",
+        "ml-32m": "d472be332d4daa821edc399621853b57",
+    }
+
+
+def _fails(host: Host, cache: Path, *words: str) -> None:
+    with pytest.raises(FileNotFoundError) as error:
+        _locate(host, cache)
+    for word in (*words, "By hand", str(cache / NAME), f"{host.address}/{NAME}.zip"):
+        assert word in str(error.value)
+    assert not cache.exists() or list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("known_sum", [True, False])
+def test_truncated_download_leaves_nothing(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known_sum: bool
+) -> None:
+    _offer(host, monkeypatch, _zip(GOOD))
+    if not known_sum:
+        monkeypatch.setitem(fetch.MD5, NAME, None)
+    host.sent = len(host.body) // 2
+    _fails(host, tmp_path / "cache", "failed")
+    host.sent = None  # the network is back
+    assert (_locate(host, tmp_path / "cache") / "movies.dat").is_file()
+
+
+def test_wrong_checksum(host: Host, tmp_path: Path) -> None:
+    host.body = _zip(GOOD)
+    _fails(host, tmp_path / "cache", "hash", fetch.MD5[NAME] or "")
+
+
+def test_not_an_archive(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _offer(host, monkeypatch, b"<html>Certificate expired</html>")
+    _fails(host, tmp_path / "cache", "not a zip file")
+
+
+def test_damaged_member(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = bytearray(_zip({**GOOD, f"{NAME}/README": bytes(range(256)) * 20}))
+    at = body.index(b"README") + 20
+    body[at : at + 4] = b"\x00\xff\x00\xff"
+    _offer(host, monkeypatch, bytes(body))
+    _fails(host, tmp_path / "cache", "failed")
+
+
+def test_server_error_and_missing_files(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.status = 503
+    _fails(host, tmp_path / "cache", "503")
+    host.status = 200
+    _offer(host, monkeypatch, _zip({f"{NAME}/ratings.dat": b"1::1::5::1\n"}))
+    _fails(host, tmp_path / "cache", f"no {NAME}/movies.dat")
+
+
+def test_host_down(tmp_path: Path) -> None:
+    down = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    state = Host()
+    state.address = f"http://127.0.0.1:{down.server_port}"
+    down.server_close()
+    _fails(state, tmp_path / "cache", "refused")
+
+
+@pytest.mark.parametrize(
+    "member", ["../evil.txt", f"{NAME}/../../evil.txt", "/evil.txt", "..\\evil.txt", "C:\\evil.txt"]
+)
+def test_no_member_leaves_its_folder(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, member: str
+) -> None:
+    _offer(host, monkeypatch, _zip({**GOOD, member: b"evil"}))
+    _fails(host, tmp_path / "a" / "cache", "no plain file inside its folder")
+    assert list(tmp_path.rglob("*evil*")) == []
+    assert not Path("/evil.txt").exists()
+
+
+def test_links_are_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "links.zip"
+    with zipfile.ZipFile(archive, "w") as target:
+        link = zipfile.ZipInfo("ml-1m/ratings.dat")
+        link.external_attr = 0o120777 << 16
+        target.writestr(link, "/etc/hostname")
+    with pytest.raises(ValueError, match="no plain file"):
+        fetch.unpack(archive, tmp_path / "unpacked")
+    assert not (tmp_path / "unpacked").exists()
+
+
+def test_several_at_once_agree(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class opens the same notebook: each download is whole, one becomes the cache."""
+    _offer(host, monkeypatch, _zip(GOOD))
+    cache = tmp_path / "cache"
+    with ThreadPoolExecutor(6) as pool:
+        folders = list(pool.map(lambda _: _locate(host, cache), range(6)))
+    assert set(folders) == {cache / NAME}
+    assert [path.name for path in cache.iterdir()] == [NAME]
+    assert (cache / NAME / "movies.dat").read_bytes() == GOOD[f"{NAME}/movies.dat"]
