@@ -112,10 +112,12 @@ def _codes(values: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
             return code[raw - low], (np.flatnonzero(present) + low).astype(raw.dtype)
         unique, inverse = np.unique(raw, return_inverse=True)
         return inverse.astype(np.int32), unique
-    try:
-        codes, found = pd.factorize(values, sort=True)
-    except TypeError:
-        raise ValueError(f"column {name!r} mixes kinds of ids that have no order") from None
+    kind = pd.api.types.infer_dtype(values)
+    if kind.startswith("mixed"):
+        raise ValueError(
+            f"column {name!r} mixes kinds of ids ({kind}); make them all numbers or text"
+        )
+    codes, found = pd.factorize(values, sort=True)
     return codes.astype(np.int32), np.asarray(found)
 
 
@@ -157,7 +159,7 @@ def _film_table(raw_items: np.ndarray, items: pd.DataFrame | None) -> pd.DataFra
             raise ValueError(f"items must have a title column; it has {list(items.columns)}")
         if not items.index.is_unique:
             twice = items.index[items.index.duplicated()][0]
-            raise ValueError(f"items must have one row for each raw id; {twice!r} has several")
+            raise ValueError(f"items must have one row for each raw id; {twice} has several")
         known = items.reindex(raw_items).set_index(index)
         table["title"] = known["title"].astype("str").where(known["title"].notna(), unknown)
         if "genres" in known:

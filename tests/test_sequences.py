@@ -1,0 +1,429 @@
+"""Filtering, ordering, numbering, leave-one-out; and the papers' own file, exactly."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqrec_lib.datasets import load_movielens
+from seqrec_lib.sample import SampleWorld
+from seqrec_lib.sequences import SASRecDataSet, Sequences, filter_ratings, prepare
+
+
+def _table(*rows: tuple[int, int, int]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=["user", "item", "time"])
+
+
+def _raw_sequences(dataset: SASRecDataSet) -> dict[int, list[int]]:
+    """Sequences in raw ids."""
+    assert dataset.items is not None
+    raw = np.append(0, dataset.items["raw_id"].to_numpy())
+    return {
+        int(dataset.raw_users[u]): raw[dataset.sequences[u]].tolist() for u in dataset.sequences
+    }
+
+
+# --- the papers' file ---------------------------------------------------------------------------
+
+
+def test_movielens_1m_is_the_papers_file(real_data: Path) -> None:
+    """SASRec's and SSE-PT's ml-1m.txt, item by item for all 6,040 users, and in under 5 s."""
+    begin = time.perf_counter()
+    dataset = prepare(load_movielens("ml-1m", path=real_data, download=False))
+    assert time.perf_counter() - begin < 5
+    papers = np.loadtxt(real_data / "ml-1m" / "ml-1m.txt", dtype=np.int64)
+    item_ids = dict(np.loadtxt(real_data / "ml-1m" / "sasrec_item_ids.txt", dtype=np.int64))
+    user_ids = dict(np.loadtxt(real_data / "ml-1m" / "sasrec_user_ids.txt", dtype=np.int64))
+    expected: dict[int, list[int]] = {}
+    for user, item in papers.tolist():
+        expected.setdefault(user_ids[user], []).append(item_ids[item])
+    assert (dataset.usernum, dataset.itemnum) == (6040, 3416)
+    assert len(dataset.sequences.items) == 999_611
+    assert _raw_sequences(dataset) == expected
+
+
+def test_other_tie_rules_give_other_sequences(real_data: Path) -> None:
+    """Why the rule for ties is explicit: by movie id only 14 of 6,040 users stay as they were."""
+    data = load_movielens("ml-1m", path=real_data, download=False)
+    as_in_file = prepare(data).sequences
+    by_item = prepare(data, ties="item").sequences
+    by_chance = prepare(data, ties="random", seed=0).sequences
+    assert sum(np.array_equal(as_in_file[u], by_item[u]) for u in as_in_file) == 14
+    assert sum(np.array_equal(as_in_file[u], by_chance[u]) for u in as_in_file) < 100
+    for u in (1, 3000, 6040):
+        assert sorted(as_in_file[u]) == sorted(by_item[u]) == sorted(by_chance[u])
+
+
+def test_papers_files_are_read_as_they_are(real_data: Path) -> None:
+    """Counts of SASRec's Table II (papers/datasets.csv)."""
+    games = SASRecDataSet(filename=real_data / "amazon-games" / "Video.txt")
+    counts = games.describe().iloc[0]
+    assert (counts["users"], counts["items"], counts["interactions"]) == (31_013, 23_715, 287_107)
+    assert counts["interactions per user"] == pytest.approx(287_107 / 31_013)
+    movies = SASRecDataSet(filename=real_data / "ml-1m" / "ml-1m.txt")
+    assert repr(movies) == "SASRecDataSet(6,040 users, 3,416 items, 999,611 interactions)"
+
+
+# --- filter -------------------------------------------------------------------------------------
+
+
+def test_single_pass_counts_the_table_as_given() -> None:
+    """Item 9 has one row; without it user 2 has one row left, which the single pass keeps."""
+    table = _table((1, 7, 0), (1, 8, 1), (2, 7, 2), (2, 9, 3), (3, 8, 4), (3, 7, 5))
+    kept = filter_ratings(table, min_item_count=2, min_user_count=2)
+    assert kept.to_numpy().tolist() == [[1, 7, 0], [1, 8, 1], [2, 7, 2], [3, 8, 4], [3, 7, 5]]
+    assert kept.index.tolist() == [0, 1, 2, 4, 5]
+    stable = filter_ratings(table, min_item_count=2, min_user_count=2, until_stable=True)
+    assert stable["user"].tolist() == [1, 1, 3, 3]
+
+
+def test_nothing_to_drop_and_nothing_left() -> None:
+    table = _table((1, 7, 0), (2, 7, 2))
+    pd.testing.assert_frame_equal(filter_ratings(table, 2), table)
+    with pytest.raises(ValueError, match="no row is left with min_item_count=3"):
+        filter_ratings(table, 3)
+    with pytest.raises(ValueError, match="min_user_count=-1"):
+        filter_ratings(table, 1, min_user_count=-1)
+
+
+PAIRS = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1, max_size=40)
+
+
+@given(pairs=PAIRS, items=st.integers(0, 4), users=st.integers(0, 4), stable=st.booleans())
+@settings(max_examples=150, derandomize=True, deadline=None)
+def test_filter_against_counting_in_python(
+    pairs: list[tuple[int, int]], items: int, users: int, stable: bool
+) -> None:
+    left = list(pairs)
+    while True:
+        count_user = [u for u, _ in left]
+        count_item = [i for _, i in left]
+        now = [
+            (u, i) for u, i in left if count_item.count(i) >= items and count_user.count(u) >= users
+        ]
+        changed, left = now != left, now
+        if not (changed and stable):
+            break
+    table = pd.DataFrame(pairs, columns=["user", "item"])
+    if left:
+        result = filter_ratings(table, items, users, until_stable=stable)
+        assert list(result.itertuples(index=False, name=None)) == left
+    else:
+        with pytest.raises(ValueError, match="no row is left"):
+            filter_ratings(table, items, users, until_stable=stable)
+
+
+# --- order and ids ------------------------------------------------------------------------------
+
+TIES = _table((5, 30, 2), (5, 20, 1), (5, 10, 2), (5, 40, 1), (2, 10, 9), (2, 40, 3))
+
+
+def test_order_by_time_and_rules_for_ties() -> None:
+    def of_user_5(**rule: object) -> list[int]:
+        return _raw_sequences(prepare(TIES, min_item_count=1, **rule))[5]  # type: ignore[arg-type]
+
+    assert of_user_5() == of_user_5(ties="file") == [20, 40, 30, 10]
+    assert of_user_5(ties="item") == [20, 40, 10, 30]
+    drawn = {tuple(of_user_5(ties="random", seed=seed)) for seed in range(40)}
+    assert drawn == {(20, 40, 30, 10), (40, 20, 30, 10), (20, 40, 10, 30), (40, 20, 10, 30)}
+    assert of_user_5(ties="random", seed=3) == of_user_5(ties="random", seed=3)
+
+
+def test_ids_follow_the_order_of_raw_ids() -> None:
+    dataset = prepare(TIES, min_item_count=1)
+    assert dataset.items is not None
+    assert dataset.items["raw_id"].tolist() == [10, 20, 30, 40]
+    assert dataset.items.index.tolist() == [1, 2, 3, 4]
+    assert dataset.raw_users[1:].tolist() == [2, 5]
+    assert dataset.sequences[1].tolist() == [4, 1]
+
+
+def test_dropped_items_leave_no_gap() -> None:
+    dataset = prepare(TIES, min_item_count=2)
+    assert dataset.items is not None
+    assert dataset.items["raw_id"].tolist() == [10, 40]
+    assert _raw_sequences(dataset) == {2: [40, 10], 5: [40, 10]}
+
+
+def test_without_time_the_file_decides() -> None:
+    dataset = prepare(TIES[["user", "item"]], min_item_count=1)
+    assert _raw_sequences(dataset) == {2: [10, 40], 5: [30, 20, 10, 40]}
+
+
+@pytest.mark.parametrize(
+    "time_values",
+    [
+        np.array([2, 1, 2, 1, 9, 3], dtype=np.int32),
+        np.array([2, 1, 2, 1, 9, 3]) * 10**17,  # too wide for one combined key
+        np.array([0.2, 0.1, 0.2, 0.1, 0.9, 0.3]),
+        np.array([2, 1, 2, 1, 9, 3]) - 10**15,
+        pd.to_datetime(["2002", "2001", "2002", "2001", "2009", "2003"]),
+    ],
+)
+def test_any_kind_of_time(time_values: np.ndarray) -> None:
+    assert _raw_sequences(prepare(TIES.assign(time=time_values), min_item_count=1)) == {
+        2: [40, 10],
+        5: [20, 40, 30, 10],
+    }
+
+
+@pytest.mark.parametrize("scale", [1, 10**12, -(10**9)])
+def test_any_whole_ids(scale: int) -> None:
+    table = TIES.assign(user=TIES["user"] * scale, item=TIES["item"] * scale)
+    expected = {2 * scale: [40 * scale, 10 * scale]}
+    found = _raw_sequences(prepare(table, min_item_count=1))
+    assert found.items() >= expected.items()
+
+
+def test_text_ids_and_titles() -> None:
+    table = TIES.assign(user=TIES["user"].map({5: "eve", 2: "bob"}), item=TIES["item"].astype(str))
+    films = pd.DataFrame({"title": ["Ten (1990)", "Forty (1991)"]}, index=["10", "40"])
+    dataset = prepare(table, films, min_item_count=1)
+    assert dataset.raw_users[1:].tolist() == ["bob", "eve"]
+    assert dataset.items is not None
+    assert dataset.items["title"].tolist() == ["Ten (1990)", "item 20", "item 30", "Forty (1991)"]
+    assert dataset.items["genres"].tolist() == [""] * 4
+    assert dataset.item_id("forty") == 4
+
+
+def test_titles_genres_and_year_follow_their_items(
+    sample_world: SampleWorld, sample_dataset: SASRecDataSet
+) -> None:
+    raw = sample_world.movielens.items
+    items = sample_dataset.items
+    assert items is not None
+    assert list(items.columns) == ["title", "genres", "year", "raw_id"]
+    for column in ("title", "genres", "year"):
+        assert items[column].tolist() == raw[column].loc[items["raw_id"]].tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="item"), "column 'item' is missing"),
+        (lambda t: t.iloc[:0], "no rows"),
+        (lambda t: t.assign(user=t["user"].where(t["item"] != 20)), "'user' has no value in row 1"),
+        (lambda t: t.assign(time=[1, 2, np.nan, 4, 5, 6]), "'time' has no value in row 2"),
+        (lambda t: t.assign(time=[1, 2, np.inf, 4, 5, 6]), "'time' must hold finite numbers"),
+        (lambda t: t.assign(time=list("abcdef")), "'time' must hold finite numbers"),
+        (lambda t: t.assign(item=[1, "a", 2, 3, 4, 5]), "mixes kinds of ids"),
+        (lambda t: t.assign(item=[[1], [2], [3], [4], [5], [6]]), "mixes kinds of ids"),
+        (lambda t: pd.concat([t, t[["user"]]], axis=1), "stands twice"),
+    ],
+)
+def test_bad_tables(change: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        prepare(change(TIES))  # type: ignore[operator]
+
+
+def test_bad_arguments_of_prepare() -> None:
+    with pytest.raises(ValueError, match="ties='first'"):
+        prepare(TIES, ties="first")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="needs a seed"):
+        prepare(TIES, ties="random")
+    with pytest.raises(ValueError, match="needs a seed"):
+        prepare(TIES, ties="file", seed=1)
+    with pytest.raises(TypeError, match="min_items"):
+        prepare(TIES, min_items=5)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="DataFrame"):
+        prepare([(1, 2)])  # type: ignore[arg-type]
+    films = pd.DataFrame({"title": ["A", "B"]}, index=[10, 10])
+    with pytest.raises(ValueError, match="one row for each raw id; 10 has several"):
+        prepare(TIES, films, min_item_count=1)
+    with pytest.raises(ValueError, match="title column"):
+        prepare(TIES, films.rename(columns={"title": "name"}), min_item_count=1)
+
+
+# --- leave-one-out ------------------------------------------------------------------------------
+
+LISTS = {1: [3, 1, 2, 5], 2: [4, 4, 1], 3: [2, 3], 5: [1]}
+
+
+def _check_split(dataset: SASRecDataSet) -> None:
+    assert dataset.user_train == {1: [3, 1], 2: [4], 3: [2, 3], 5: [1]}
+    assert dataset.user_valid == {1: [2], 2: [4], 3: [], 5: []}
+    assert dataset.user_test == {1: [5], 2: [1], 3: [], 5: []}
+    assert (dataset.usernum, dataset.itemnum) == (5, 5)
+    assert dataset.valid_item.tolist() == [0, 2, 4, 0, 0, 0]
+    assert dataset.test_item.tolist() == [0, 5, 1, 0, 0, 0]
+    assert dataset.train.items.tolist() == [3, 1, 4, 2, 3, 1]
+    assert dataset.train.lengths.tolist() == [0, 2, 1, 2, 0, 1]
+    assert {u: dataset.sequences[u].tolist() for u in LISTS} == LISTS
+    assert dataset.sequences[4].tolist() == []  # a gap in the ids
+
+
+def test_leave_one_out_from_lists_tables_and_files(tmp_path: Path) -> None:
+    _check_split(SASRecDataSet.from_sequences(LISTS))
+    _check_split(SASRecDataSet.from_sequences(dict(reversed(LISTS.items()))))
+    _check_split(SASRecDataSet.from_sequences(Sequences.from_lists(LISTS)))
+    rows = [(user, item) for user, items in LISTS.items() for item in items]
+    _check_split(SASRecDataSet.from_interactions(pd.DataFrame(rows, columns=["user", "item"])))
+    path = tmp_path / "rows.txt"
+    path.write_text("".join(f"{user}\t{item}\n" for user, item in rows))
+    dataset = SASRecDataSet(filename=str(path), col_sep="\t")
+    dataset.split()
+    _check_split(dataset)
+
+
+def test_a_file_with_times_is_sorted_and_ties_stay(tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_text("2 9 5\n1 7 3\n1 8 2\n1 6 3\n1 5 2\n")
+    dataset = SASRecDataSet(filename=path)
+    assert {u: dataset.sequences[u].tolist() for u in (1, 2)} == {1: [8, 5, 7, 6], 2: [9]}
+
+
+def test_arguments_are_explicit(tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_text("1 2\n")
+    with pytest.raises(TypeError, match="colsep"):
+        SASRecDataSet(filename=path, colsep=" ")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="filename"):
+        SASRecDataSet()  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match=r"rows\.txt, line 1: 1 columns"):
+        SASRecDataSet(filename=path, col_sep="\t")
+    with pytest.raises(FileNotFoundError, match="none"):
+        SASRecDataSet(filename=tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        ({}, "no interactions"),
+        ({1: [1], 7: []}, "user 7 has no items"),
+        ({0: [1]}, "user id 0 is outside 1"),
+        ({-3: [1]}, "user id -3 is outside 1"),
+        ({"a": [1]}, "user id 'a' is not a whole number"),
+        ({True: [1]}, "user id True is not a whole number"),
+        ({3_000_000_000: [1]}, "user id 3000000000 is outside 1"),
+        ({2_000_000_000: [1]}, "user id 2000000000 with only 1 interactions"),
+        ({1: [2_000_000_000]}, "item id 2000000000 with only 1 interactions"),
+        ({1: [1, 0]}, "user 1: item id 0 is outside 1"),
+        ({1: [1, -2]}, "user 1: item id -2 is outside 1"),
+        ({1: [2**31]}, "user 1: item id 2147483648 is outside 1"),
+        ({1: [1.5]}, "user 1: items must be a flat list of whole numbers"),
+        ({1: [float("nan")]}, "user 1: items must be a flat list of whole numbers"),
+        ({1: ["a"]}, "user 1: items must be a flat list of whole numbers"),
+        ({1: [[1, 2]]}, "user 1: items must be a flat list of whole numbers"),
+        ({1: [[1, 2], [3]]}, "user 1: items must be a flat list"),
+        ({1: [True, False]}, "user 1: items must be a flat list of whole numbers"),
+    ],
+)
+def test_bad_lists(lists: dict[int, list[int]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SASRecDataSet.from_sequences(lists)
+
+
+def test_itemnum_and_items_must_fit() -> None:
+    assert SASRecDataSet.from_sequences(LISTS, itemnum=9).itemnum == 9
+    with pytest.raises(ValueError, match="item id 5 is beyond itemnum=4"):
+        SASRecDataSet.from_sequences(LISTS, itemnum=4)
+    films = pd.DataFrame({"title": list("abcde")}, index=range(1, 6))
+    assert SASRecDataSet.from_sequences(LISTS, items=films).title(5) == "e"
+    for wrong in (films.iloc[:4], films.set_index(pd.RangeIndex(5)), films.iloc[::-1]):
+        with pytest.raises(ValueError, match="indexed by the item ids 1 to 5"):
+            SASRecDataSet.from_sequences(LISTS, items=wrong)
+    with pytest.raises(ValueError, match="title column"):
+        SASRecDataSet.from_sequences(LISTS, items=films.rename(columns={"title": "name"}))
+
+
+@pytest.mark.parametrize("ids", [[0, 1], [-1, 1], [1.0, 2.0], ["a", "b"], [1, 2**31]])
+@pytest.mark.parametrize("column", ["user", "item"])
+def test_interactions_need_ids_from_1(column: str, ids: list[int]) -> None:
+    table = pd.DataFrame({"user": [1, 1], "item": [1, 2]}).assign(**{column: ids})
+    with pytest.raises(ValueError, match=f"column '{column}' must hold whole numbers from 1"):
+        SASRecDataSet.from_interactions(table)
+
+
+def test_history_frame(sample_dataset: SASRecDataSet) -> None:
+    frame = sample_dataset.history_frame(7)
+    ids = sample_dataset.sequences[7]
+    assert sample_dataset.items is not None
+    assert frame["item"].tolist() == ids.tolist()
+    assert frame["title"].tolist() == [sample_dataset.title(int(i)) for i in ids]
+    assert frame["split"].tolist() == ["train"] * (len(ids) - 2) + ["valid", "test"]
+    assert frame.index.tolist() == list(range(1, len(ids) + 1))
+    with pytest.raises(ValueError, match="user 0 is outside 1 to 1000"):
+        sample_dataset.history_frame(0)
+    plain = SASRecDataSet.from_sequences(LISTS)
+    assert list(plain.history_frame(3)["split"]) == ["train", "train"]
+    assert plain.title(3) == "item 3"
+    with pytest.raises(ValueError, match="no titles"):
+        plain.item_id("matrix")
+    with pytest.raises(ValueError, match="item id 6 is outside 1 to 5"):
+        plain.title(6)
+
+
+# --- flat sequences -----------------------------------------------------------------------------
+
+USERS = st.dictionaries(
+    st.integers(1, 8), st.lists(st.integers(1, 9), max_size=7), min_size=1, max_size=8
+)
+
+
+@given(
+    lists=USERS,
+    users=st.lists(st.integers(0, 8), max_size=6),
+    maxlen=st.none() | st.integers(1, 9),
+    drop_last=st.integers(0, 3),
+)
+@settings(max_examples=200, derandomize=True, deadline=None)
+def test_padded_against_lists(
+    lists: dict[int, list[int]], users: list[int], maxlen: int | None, drop_last: int
+) -> None:
+    sequences = Sequences.from_lists(lists, num_users=8)
+    kept = [lists.get(u, []) for u in users]
+    kept = [items[: len(items) - drop_last] if drop_last < len(items) else [] for items in kept]
+    longest = max([1, *map(len, kept)])
+    width = longest if maxlen is None else min(longest, maxlen)
+    expected = [[0] * (width - len(items)) + items[-width:] for items in kept]
+    rows = sequences.padded(np.array(users, dtype=np.int64), maxlen, drop_last)
+    assert rows.dtype == np.int64
+    assert rows.shape == (len(users), width)
+    assert rows.tolist() == expected
+
+
+def test_sequences_read_like_a_mapping() -> None:
+    sequences = Sequences.from_lists({2: [5, 6], 4: [7]}, num_users=5)
+    assert {u: items.tolist() for u, items in dict(sequences).items()} == {
+        1: [],
+        2: [5, 6],
+        3: [],
+        4: [7],
+        5: [],
+    }
+    assert (list(sequences), len(sequences)) == ([1, 2, 3, 4, 5], 5)
+    assert 5 in sequences
+    assert 0 not in sequences
+    assert sequences.starts.tolist() == [0, 0, 0, 2, 2, 3, 3]
+    assert sequences == Sequences(np.array([5, 6, 7]), sequences.starts)
+    assert sequences != Sequences(np.array([5, 6, 8]), sequences.starts)
+    for user in (0, 6, -1):
+        with pytest.raises(KeyError):
+            sequences[user]
+
+
+def test_bad_sequences() -> None:
+    sequences = Sequences.from_lists({1: [5, 6]})
+    with pytest.raises(ValueError, match="user 2 is outside 0 to 1"):
+        sequences.padded([1, 2])
+    with pytest.raises(ValueError, match="maxlen=0"):
+        sequences.padded([1], maxlen=0)
+    with pytest.raises(ValueError, match="drop_last=-1"):
+        sequences.padded([1], drop_last=-1)
+    with pytest.raises(ValueError, match="user 3 is beyond num_users=2"):
+        Sequences.from_lists({3: [1]}, num_users=2)
+    for starts in ([0, 0, 3], [0, 1, 2], [1, 1, 2], [0], [0, 0, 3, 2]):
+        with pytest.raises(ValueError, match="starts"):
+            Sequences(np.array([1, 2]), np.array(starts))
+
+
+def test_a_very_long_history() -> None:
+    dataset = SASRecDataSet.from_sequences({1: np.arange(1, 100_001), 2: [1]})
+    assert dataset.sequences.padded([2, 1], maxlen=3, drop_last=1).tolist() == [
+        [0, 0, 0],
+        [99_997, 99_998, 99_999],
+    ]
