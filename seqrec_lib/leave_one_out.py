@@ -77,10 +77,15 @@ class SASRecDataSet:
         rows = check_interactions(interactions)
         for name in ("user", "item"):
             ids = rows[name].to_numpy()
-            if ids.dtype.kind not in "iu" or not 1 <= ids.min() <= ids.max() <= LARGEST_ID:
+            if ids.dtype.kind not in "iu":
                 raise ValueError(
-                    f"column {name!r} must hold whole numbers from 1 (found {ids.dtype}, smallest "
-                    f"{ids.min()!r}); prepare(interactions) numbers any ids anew"
+                    f"column {name!r} must hold whole numbers from 1, not {ids.dtype}; "
+                    "prepare(interactions) numbers any ids anew"
+                )
+            if not 1 <= ids.min() <= ids.max() <= LARGEST_ID:
+                raise ValueError(
+                    f"column {name!r} must hold whole numbers from 1 to {LARGEST_ID}, not "
+                    f"{ids.min()} to {ids.max()}; prepare(interactions) numbers any ids anew"
                 )
         dataset = cls.__new__(cls)
         dataset._hold(_ordered_sequences(rows), None, items)

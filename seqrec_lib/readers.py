@@ -55,8 +55,8 @@ def read_ratings(path: str | Path, layout: _Layout) -> pd.DataFrame:
 def read_interactions(path: str | Path, sep: str = " ") -> pd.DataFrame:
     """Read a text file of `user item` or `user item time` rows, one interaction a line, no header.
 
-    The first line decides between two and three columns. Ids are whole numbers from 1; a time is
-    any finite number, whole (kept as int64) or not (float64).
+    The first line decides between two and three columns. Ids are whole numbers from 1 (7.0 and 7
+    are the same); a time is any finite number, whole (kept as int64) or not (float64).
 
     Returns a table with user and item (int32) and, where the file has it, time; rows in the
     file's order, repeated rows kept.
@@ -256,13 +256,12 @@ def _line_of_first_text(path: Path) -> int:
 
 
 def _whole_id(field: str) -> int:
-    try:
-        value = int(field)
-    except ValueError:
-        raise ValueError(f"{field[:40]!r} is not a whole number") from None
+    value = _finite(field)
+    if not value.is_integer():
+        raise ValueError(f"{field[:40]!r} is not a whole number")
     if not 1 <= value <= LARGEST_ID:
         raise ValueError(f"{field[:40]!r} is outside 1 to {LARGEST_ID} (0 is the padding)")
-    return value
+    return int(value)
 
 
 def _finite(field: str) -> float:

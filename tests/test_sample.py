@@ -295,7 +295,7 @@ def test_scorer(sample_world: SampleWorld, sample_dataset: SASRecDataSet) -> Non
 def test_smaller_worlds_and_films_that_nobody_watched() -> None:
     world = make_sample(seed=3, num_users=4, num_items=100)
     with pytest.raises(ValueError, match=r"lacks .* watched films.*min_item_count=1"):
-        world.scorer(prepare(world.movielens))
+        world.scorer(prepare(world.movielens, min_item_count=2))
     dataset = prepare(world.movielens, min_item_count=1)
     assert dataset.itemnum < 100  # some were never watched, and the scorer leaves them out
     assert 0.5 < world.best_attainable(dataset)["hr"] <= 1
