@@ -1,0 +1,33 @@
+"""Argument checks with errors that name the argument, its value and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def positive(name: str, value: int) -> int:
+    """`value`, or a ValueError when it is not a whole number of at least 1."""
+    if isinstance(value, bool) or int(value) != value or value < 1:
+        raise ValueError(f"{name}={value!r} must be a whole number of at least 1")
+    return int(value)
+
+
+def rate(name: str, value: float) -> float:
+    """`value`, or a ValueError when it is not in [0, 1)."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{name}={value!r} must be at least 0 and less than 1")
+    return float(value)
+
+
+def probability(name: str, value: float) -> float:
+    """`value`, or a ValueError when it is not in [0, 1]."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name}={value!r} must be between 0 and 1")
+    return float(value)
+
+
+def one_of(name: str, value: str, choices: Sequence[str]) -> str:
+    """`value`, or a ValueError that lists the choices."""
+    if value not in choices:
+        raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, choices))}")
+    return value

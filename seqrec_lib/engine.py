@@ -1,0 +1,214 @@
+"""One training step: the loss of a batch and its gradients, by the plain way or the fast one.
+
+`PaddedEngine` is the textbook step: the whole batch as one rectangle. It runs on any device.
+`PackedEngine` is the fast one for a CPU: padding is cut out, the rows are divided into groups that
+fit a core's cache, and one thread per core takes every other group. Adding up the groups' sums and
+dividing by the number of real positions of the whole batch is the same step.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch import Tensor
+
+from seqrec_lib.layers import PaddedRows
+from seqrec_lib.losses import Loss
+from seqrec_lib.sampling import Batch
+
+if TYPE_CHECKING:
+    from seqrec_lib.sasrec import SASREC
+
+_ROWS_AT_ONCE = 1024  # 200 KB a tensor at D = 50: a group's working set stays in the L2 cache
+
+
+class PaddedEngine:
+    """The plain step on any device; precision torch.bfloat16 runs the forward pass in bfloat16."""
+
+    def __init__(
+        self,
+        model: SASREC,
+        loss: Loss,
+        generator: torch.Generator,
+        precision: torch.dtype = torch.float32,
+        compiled: bool = False,
+    ) -> None:
+        self.model, self.loss, self.generator, self.precision = model, loss, generator, precision
+        self._sum = torch.compile(self._loss_sum) if compiled else self._loss_sum
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def step(self, batch: Batch, negatives: Tensor) -> Tensor:
+        """Fill the gradients; the mean loss of the batch, a scalar on the device.
+
+        negatives: (B, T, K).
+        """
+        device = self.model.device
+        with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
+            total = self._sum(batch, negatives)
+        loss = total / (batch.pos != 0).sum()
+        self.model.zero_grad(set_to_none=True)
+        loss.backward()
+        return loss.detach()
+
+    def _loss_sum(self, batch: Batch, negatives: Tensor) -> Tensor:
+        model, (users, seq, pos, _) = self.model, batch
+        target = pos != 0
+        rows = PaddedRows(seq != 0, training=True, generator=self.generator)
+        by_row = users.view(-1, 1).expand_as(seq)
+        hidden = model.encode(seq, by_row, rows)[target]  # (N, D)
+        query, shift = model.query(hidden, by_row[target])
+        shift = None if shift is None else shift.float()
+        return self.loss.total(
+            query.float(), shift, model.item_table, pos[target], negatives[target]
+        )
+
+
+class PackedEngine:
+    """The fast step on a CPU in float32. Use it in a `with` block: it owns threads.
+
+    Equal seeds give equal gradients, bit for bit, as long as the number of threads is the same.
+    """
+
+    def __init__(
+        self,
+        model: SASREC,
+        loss: Loss,
+        generator: torch.Generator,
+        threads: int | None = None,
+        training: bool = True,
+    ) -> None:
+        self.model, self.loss, self.generator = model, loss, generator
+        self.threads = torch.get_num_threads() if threads is None else threads
+        self.training = training
+        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._torch_threads = torch.get_num_threads()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        # Each of our threads works on its own group: torch's own must not divide the same cores
+        # again. The setting is the calling thread's and is put back.
+        self._torch_threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        if self.threads > 1:
+            self._pool = ThreadPoolExecutor(
+                self.threads - 1, "seqrec", initializer=torch.set_num_threads, initargs=(1,)
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+        torch.set_num_threads(self._torch_threads)
+
+    def step(self, batch: Batch, negatives: Tensor) -> Tensor:
+        """Fill the gradients; the mean loss of the batch. negatives: (B, T, K)."""
+        groups = _divide(batch, negatives, self.threads)
+        seeds = torch.randint(2**62, (len(groups),), generator=self.generator).tolist()
+        count = sum(len(group.target) for group in groups)
+        work = [
+            list(zip(groups, seeds, strict=True))[w :: self.threads] for w in range(self.threads)
+        ]
+        if self._pool is None:
+            results = [self._run(part, count) for part in work]
+        else:
+            others = [self._pool.submit(self._run, part, count) for part in work[1:]]
+            results = [self._run(work[0], count), *(other.result() for other in others)]
+        loss, gradients = results[0]
+        for more, others_gradients in results[1:]:
+            loss = loss + more
+            for mine, theirs in zip(gradients, others_gradients, strict=True):
+                mine.add_(theirs)
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+            parameter.grad = gradient
+        return loss
+
+    def _run(self, work: list[tuple[_Group, int]], count: int) -> tuple[Tensor, list[Tensor]]:
+        """The share of one thread: its part of the mean loss, and of the gradients."""
+        total = torch.zeros(())
+        gradients: list[Tensor] = []
+        for group, seed in work:
+            loss = self._loss_sum(group, seed) / count
+            new = torch.autograd.grad(loss, self._parameters, allow_unused=True)
+            total += loss.detach()
+            if gradients:
+                for mine, more in zip(gradients, new, strict=True):
+                    if more is not None:
+                        mine.add_(more)
+            else:
+                gradients = [
+                    torch.zeros_like(parameter) if gradient is None else gradient
+                    for parameter, gradient in zip(self._parameters, new, strict=True)
+                ]
+        if not gradients:
+            gradients = [torch.zeros_like(parameter) for parameter in self._parameters]
+        return total, gradients
+
+    def _loss_sum(self, group: _Group, seed: int) -> Tensor:
+        from seqrec_lib.packed import PackedRows
+
+        rows = PackedRows(group.lengths, self.model.seq_max_len, self.training, seed)
+        hidden = self.model.encode(group.items, group.users, rows)  # (N, D)
+        query, shift = self.model.query(hidden, group.users)
+        return self.loss.total(query, shift, self.model.item_table, group.target, group.negatives)
+
+
+class _Group:
+    """Some sequences of a batch, packed: N rows in all, one target each."""
+
+    def __init__(
+        self, lengths: Tensor, users: Tensor, items: Tensor, target: Tensor, negatives: Tensor
+    ) -> None:
+        self.lengths = lengths  # (G,)
+        self.users, self.items, self.target = users, items, target  # (N,)
+        self.negatives = negatives  # (N, K)
+
+
+def _divide(batch: Batch, negatives: Tensor, threads: int) -> list[_Group]:
+    """Cut the padding out and deal the sequences to groups of about equal cost."""
+    users, seq, pos, _ = batch
+    real = seq != 0
+    lengths = real.sum(dim=1)
+    if not torch.equal(real, pos != 0) or bool((real[:, 1:] < real[:, :-1]).any()):
+        raise ValueError(
+            "a batch must be padded in front, with a target at each real position and nowhere else; "
+            "the sampler gave another one"
+        )
+    order = lengths.argsort(descending=True, stable=True)
+    order = order[lengths[order] > 0]
+    if len(order) == 0:
+        raise ValueError("a batch holds nothing but padding: the sampler gave no item at all")
+    groups = max(1, round(int(lengths.sum()) / _ROWS_AT_ONCE / threads)) * threads
+    # Dealt like cards, back and forth, sorted by length: each group gets about the same cost.
+    deal = torch.arange(len(order)) % (2 * groups)
+    deal = torch.minimum(deal, 2 * groups - 1 - deal)
+    order = order[deal.argsort(stable=True)]
+    sizes = torch.bincount(deal, minlength=groups).tolist()
+    lengths = lengths[order]
+    kept = real[order]
+    rows = users[order].repeat_interleave(lengths)  # (N,)
+    items, target, wrong = seq[order][kept], pos[order][kept], negatives[order][kept]
+    result: list[_Group] = []
+    sequence, row = 0, 0
+    for size in sizes:
+        part = lengths[sequence : sequence + size]
+        end = row + int(part.sum())
+        if size:
+            result.append(
+                _Group(part, rows[row:end], items[row:end], target[row:end], wrong[row:end])
+            )
+        sequence, row = sequence + size, end
+    return result

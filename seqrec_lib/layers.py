@@ -1,0 +1,377 @@
+"""The blocks of SASRec in their plain form: padded batches, one operation a line.
+
+Shapes: B batch, T positions, H heads, D width. Sequences are padded in front, so the last column is
+the most recent item whatever T is, and position tables are read from their end.
+
+A block does not care how its rows are stored. What depends on that (who attends to whom, which
+position a row has, how random numbers are drawn) stands in a *rows* object: `PaddedRows` here,
+which is the definition, and `packed.PackedRows`, which is the fast way to the same numbers on a CPU.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seqrec_lib.checks import one_of, positive, rate
+
+LAYOUTS = ("contract", "authors", "pre-norm", "post-norm")
+NORMS = ("position", "feature")
+
+
+def pad_sequences(
+    sequences: Sequence[Sequence[int]],
+    maxlen: int,
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: int = 0,
+) -> np.ndarray:
+    """Sequences of unequal length as one int64 array (len(sequences), maxlen).
+
+    padding, truncating: "pre" fills or cuts in front, "post" at the end.
+    Raises ValueError for another word and for maxlen below 1.
+    """
+    one_of("padding", padding, ("pre", "post"))
+    one_of("truncating", truncating, ("pre", "post"))
+    positive("maxlen", maxlen)
+    out = np.full((len(sequences), maxlen), value, dtype=np.int64)
+    for row, sequence in zip(out, sequences, strict=True):
+        kept = sequence[-maxlen:] if truncating == "pre" else sequence[:maxlen]
+        if len(kept) and padding == "pre":
+            row[-len(kept) :] = kept
+        elif len(kept):
+            row[: len(kept)] = kept
+    return out
+
+
+class PaddedRows:
+    """Rows stored as a rectangle (B, T, …) with padding in front.
+
+    Args:
+        real: bool (B, T), False where a position is padding.
+        training: whether dropout acts.
+        generator: draws the dropout masks, on the rows' device; None is torch's global one.
+        maps: a list that receives every block's attention weights (B, H, T, T); None keeps none.
+        real_queries: bool (B, T), which queries are real, where that is not the same.
+    """
+
+    def __init__(
+        self,
+        real: Tensor,
+        training: bool = False,
+        generator: torch.Generator | None = None,
+        maps: list[Tensor] | None = None,
+        real_queries: Tensor | None = None,
+    ) -> None:
+        self.real = real
+        self.real_queries = real if real_queries is None else real_queries
+        self.training = training
+        self.generator = generator
+        self.maps = maps
+
+    def blank(self, x: Tensor) -> Tensor:
+        """x with its padded positions set to zero."""
+        return x * self.real.unsqueeze(-1)
+
+    def positions(self, table: Tensor) -> Tensor:
+        """The row of `table` (n, D) that belongs to each position: the last T of them."""
+        if table.shape[0] == 1:
+            return table
+        return table[-self.real.shape[1] :]
+
+    def dropout(self, x: Tensor, rate: float) -> Tensor:
+        """x with elements set to zero with probability `rate`, the others scaled by 1/(1-rate)."""
+        if not self.training or rate == 0:
+            return x
+        kept = torch.empty_like(x).bernoulli_(1 - rate, generator=self.generator)
+        return x * kept / (1 - rate)
+
+    def dropout_add(self, x: Tensor, rate: float, residual: Tensor) -> Tensor:
+        """dropout(x) + residual."""
+        return self.dropout(x, rate) + residual
+
+    def relu_dropout(self, x: Tensor, rate: float) -> Tensor:
+        """dropout(relu(x))."""
+        return self.dropout(functional.relu(x), rate)
+
+    def normalise(self, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
+        """Layer normalisation over the last axis; gamma, beta: (n, D) by position or (1, D)."""
+        mean = x.mean(dim=-1, keepdim=True)
+        variance = (x - mean).square().mean(dim=-1, keepdim=True)
+        normal = (x - mean) / torch.sqrt(variance + epsilon)
+        return normal * self.positions(gamma) + self.positions(beta)
+
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, heads: int, rate: float) -> Tensor:
+        """softmax(q kᵀ / sqrt(D/H)) v, each position over itself and the real ones before it.
+
+        q, k, v: (B, T, D) → (B, T, D). Weights of the future, of padded keys and of padded queries
+        are exactly 0. SASRec eq. (2) and the causality of Sec. III-B; Vaswani et al. 2017, eq. (1).
+        """
+        B, T, D = q.shape
+        q, k, v = (x.view(B, T, heads, D // heads).transpose(1, 2) for x in (q, k, v))  # B H T D/H
+        scores = q @ k.transpose(-2, -1) / math.sqrt(D // heads)  # (B, H, T, T)
+        past = torch.ones(T, T, dtype=torch.bool, device=q.device).tril()
+        allowed = past & self.real[:, None, None, :] & self.real_queries[:, None, :, None]
+        # A row with nothing to attend to (padding in front) would be 0/0; the lowest number instead
+        # of -inf keeps the softmax finite, and the product with `allowed` makes the zeros exact.
+        scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
+        weights = scores.softmax(dim=-1) * allowed
+        if self.maps is not None:
+            self.maps.append(weights.detach())
+        mixed = self.dropout(weights, rate) @ v  # (B, H, T, D/H)
+        return mixed.transpose(1, 2).reshape(B, T, D)
+
+
+def rows_with_content(x: Tensor) -> Tensor:
+    """(B, T) bool: which rows of x (B, T, D) are not all zero. What a block called alone has to
+    tell padding by; a sum of exactly 0 would also hit real rows."""
+    return (x != 0).any(dim=-1)
+
+
+class MultiHeadAttention(nn.Module):
+    """Causal scaled dot-product attention with several heads, added to its queries.
+
+    Args:
+        attention_dim: D, the width of queries, keys and output.
+        num_heads: H; must divide D.
+        dropout_rate: of the attention weights, while `self.training`.
+        residual: whether the queries are added (SASRec's Table IV has a row without).
+
+    Raises:
+        ValueError: D is not divisible by H, or an argument is out of its range.
+
+    Source: SASRec Sec. III-B; no projection follows the heads, as in the authors' code.
+    """
+
+    def __init__(
+        self, attention_dim: int, num_heads: int, dropout_rate: float, residual: bool = True
+    ) -> None:
+        super().__init__()
+        positive("attention_dim", attention_dim)
+        positive("num_heads", num_heads)
+        if attention_dim % num_heads:
+            raise ValueError(
+                f"attention_dim={attention_dim} is not divisible by num_heads={num_heads}: each "
+                "head gets an equal part of the width"
+            )
+        self.num_heads = num_heads
+        self.dropout_rate = rate("dropout_rate", dropout_rate)
+        self.residual = residual
+        self.Q = nn.Linear(attention_dim, attention_dim)
+        self.K = nn.Linear(attention_dim, attention_dim)
+        self.V = nn.Linear(attention_dim, attention_dim)
+
+    def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """(B, T, D), (B, T, D) → (B, T, D). Rows that are all zero are padding."""
+        real, asking = rows_with_content(keys), rows_with_content(queries)
+        return self.apply_to(queries, keys, PaddedRows(real, self.training, real_queries=asking))
+
+    def apply_to(self, queries: Tensor, keys: Tensor, rows: PaddedRows) -> Tensor:
+        """As `forward`, for rows of any kind."""
+        q, k, v = self.Q(queries), self.K(keys), self.V(keys)
+        mixed = rows.attention(q, k, v, self.num_heads, self.dropout_rate)
+        return mixed + queries if self.residual else mixed
+
+
+class PointWiseFeedForward(nn.Module):
+    """Two convolutions of kernel size 1 (so: two linear maps of each position), added to the input.
+
+    Args:
+        embedding_dim: D.
+        conv_dims: [C, D], the widths after the first and the second convolution.
+        dropout_rate: after each of them, while `self.training`.
+        residual: whether the input is added.
+
+    Source: SASRec eq. (4).
+    """
+
+    def __init__(
+        self,
+        embedding_dim: int,
+        conv_dims: Sequence[int],
+        dropout_rate: float,
+        residual: bool = True,
+    ) -> None:
+        super().__init__()
+        if len(conv_dims) != 2 or conv_dims[1] != embedding_dim:
+            raise ValueError(
+                f"conv_dims={list(conv_dims)} must be two widths, the second {embedding_dim}, the "
+                "width of the input that the result is added to"
+            )
+        self.dropout_rate = rate("dropout_rate", dropout_rate)
+        self.residual = residual
+        self.conv_layer1 = nn.Conv1d(embedding_dim, positive("conv_dims", conv_dims[0]), 1)
+        self.conv_layer2 = nn.Conv1d(conv_dims[0], conv_dims[1], 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, D) → (B, T, D)."""
+        return self.apply_to(x, PaddedRows(rows_with_content(x), self.training))
+
+    def apply_to(self, x: Tensor, rows: PaddedRows) -> Tensor:
+        """As `forward`, for rows of any kind."""
+        inner, outer = self.conv_layer1, self.conv_layer2
+        y = functional.linear(x, inner.weight.squeeze(-1), inner.bias)  # (…, C)
+        y = rows.relu_dropout(y, self.dropout_rate)
+        y = functional.linear(y, outer.weight.squeeze(-1), outer.bias)  # (…, D)
+        if self.residual:
+            return rows.dropout_add(y, self.dropout_rate, x)
+        return rows.dropout(y, self.dropout_rate)
+
+
+class LayerNormalization(nn.Module):
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta over the last axis.
+
+    Args:
+        seq_max_len: n. gamma and beta are (n, D): one row per position, counted from the end.
+        embedding_dim: D.
+        epsilon: keeps the root away from 0.
+        norm: "feature" shares one row, (1, D), among all positions, as the papers do.
+    """
+
+    def __init__(
+        self, seq_max_len: int, embedding_dim: int, epsilon: float, norm: str = "position"
+    ) -> None:
+        super().__init__()
+        one_of("norm", norm, NORMS)
+        rows = positive("seq_max_len", seq_max_len) if norm == "position" else 1
+        self.epsilon = epsilon
+        self.gamma = nn.Parameter(torch.ones(rows, embedding_dim))
+        self.beta = nn.Parameter(torch.zeros(rows, embedding_dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, D) → (B, T, D), T at most n."""
+        return self.apply_to(x, PaddedRows(rows_with_content(x)))
+
+    def apply_to(self, x: Tensor, rows: PaddedRows) -> Tensor:
+        """As `forward`, for rows of any kind."""
+        return rows.normalise(x, self.gamma, self.beta, self.epsilon)
+
+
+class EncoderLayer(nn.Module):
+    """One block: attention, then the feed-forward network.
+
+    Args:
+        seq_max_len, embedding_dim, attention_dim, num_heads, conv_dims, dropout_rate: see the
+            blocks above.
+        layout: where the normalisation LN stands, for input x (attention(q, k) below is without
+            the residual; FFN likewise):
+            "contract" (recommenders): h = LN(x), a = h + attention(h, x), out = a + FFN(a);
+            "authors" (SASRec's released code): h = LN(x), z = LN'(h + attention(h, x)),
+            out = z + FFN(z);
+            "pre-norm" (the paper's text): h = LN(x), y = x + attention(h, h),
+            out = y + FFN(LN'(y));
+            "post-norm" (Vaswani et al. 2017): y = LN(x + attention(x, x)), out = LN'(y + FFN(y)).
+        norm: "position" or "feature", see `LayerNormalization`.
+        residuals: False leaves out every residual connection (SASRec Table IV).
+    """
+
+    def __init__(
+        self,
+        seq_max_len: int,
+        embedding_dim: int,
+        attention_dim: int,
+        num_heads: int,
+        conv_dims: Sequence[int],
+        dropout_rate: float,
+        layout: str = "contract",
+        norm: str = "position",
+        residuals: bool = True,
+    ) -> None:
+        super().__init__()
+        self.layout = one_of("layout", layout, LAYOUTS)
+        self.residuals = residuals
+        if attention_dim != embedding_dim:
+            raise ValueError(
+                f"attention_dim={attention_dim} must equal the width of the block, "
+                f"{embedding_dim}: the residual connection adds the two. Leave attention_dim out."
+            )
+        inside = residuals and layout != "pre-norm"  # pre-norm adds x itself, not its normal form
+        self.mha = MultiHeadAttention(attention_dim, num_heads, dropout_rate, inside)
+        self.ffn = PointWiseFeedForward(embedding_dim, conv_dims, dropout_rate, inside)
+        self.layer_normalization = LayerNormalization(seq_max_len, embedding_dim, 1e-8, norm)
+        if layout != "contract":
+            self.layer_normalization2 = LayerNormalization(seq_max_len, embedding_dim, 1e-8, norm)
+
+    def forward(self, x: Tensor, training: bool, mask: Tensor) -> Tensor:
+        """(B, T, D), mask (B, T, 1) with 0 at padding → (B, T, D)."""
+        return self.apply_to(x, PaddedRows(mask.squeeze(-1) != 0, training))
+
+    def apply_to(self, x: Tensor, rows: PaddedRows) -> Tensor:
+        """As `forward`, for rows of any kind."""
+        first = self.layer_normalization.apply_to
+        if self.layout == "contract":
+            a = self.mha.apply_to(first(x, rows), x, rows)
+            out = self.ffn.apply_to(a, rows)
+        else:
+            second = self.layer_normalization2.apply_to
+            if self.layout == "authors":
+                z = second(self.mha.apply_to(first(x, rows), x, rows), rows)
+                out = self.ffn.apply_to(z, rows)
+            elif self.layout == "pre-norm":
+                h = first(x, rows)
+                y = self._plus(x, self.mha.apply_to(h, h, rows))
+                out = self._plus(y, self.ffn.apply_to(second(y, rows), rows))
+            else:
+                y = first(self.mha.apply_to(x, x, rows), rows)
+                out = second(self.ffn.apply_to(y, rows), rows)
+        return rows.blank(out)
+
+    def _plus(self, x: Tensor, change: Tensor) -> Tensor:
+        return x + change if self.residuals else change
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: object) -> None:
+        # recommenders' blocks own two layer normalisations that nothing uses
+        for name in ("layernorm1", "layernorm2"):
+            for kind in ("weight", "bias"):
+                state_dict.pop(f"{prefix}{name}.{kind}", None)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class Encoder(nn.Module):
+    """`num_layers` blocks in a row; the arguments after it are those of `EncoderLayer`."""
+
+    def __init__(
+        self,
+        num_layers: int,
+        seq_max_len: int,
+        embedding_dim: int,
+        attention_dim: int,
+        num_heads: int,
+        conv_dims: Sequence[int],
+        dropout_rate: float,
+        layout: str = "contract",
+        norm: str = "position",
+        residuals: bool = True,
+    ) -> None:
+        super().__init__()
+        if num_layers < 0:
+            raise ValueError(f"num_layers={num_layers} must not be negative")
+        self.enc_layers = nn.ModuleList(
+            EncoderLayer(
+                seq_max_len,
+                embedding_dim,
+                attention_dim,
+                num_heads,
+                conv_dims,
+                dropout_rate,
+                layout,
+                norm,
+                residuals,
+            )
+            for _ in range(num_layers)
+        )
+
+    def forward(self, x: Tensor, training: bool, mask: Tensor) -> Tensor:
+        """(B, T, D), mask (B, T, 1) → (B, T, D)."""
+        return self.apply_to(x, PaddedRows(mask.squeeze(-1) != 0, training))
+
+    def apply_to(self, x: Tensor, rows: PaddedRows) -> Tensor:
+        """As `forward`, for rows of any kind."""
+        for layer in self.enc_layers:
+            x = layer.apply_to(x, rows)  # type: ignore[operator]
+        return x

@@ -1,0 +1,194 @@
+"""The training losses: what a row's hidden state is asked to get right.
+
+Every loss takes the *query* of each real position, (N, D): what an item's vector is multiplied with
+to give its logit; `shift` (N,), a number that all of a row's logits share (SSE-PT's user part), or
+None; the item table (I+1, D), row 0 the padding; the next items (N,); and negatives (N, K). It
+returns the SUM over the rows; training divides by the number of real positions in the batch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.nn import functional
+
+from seqrec_lib.checks import positive, probability
+
+_LOGITS_AT_ONCE = 2**20  # 4 MiB of float32: a chunk of logits stays in a core's cache
+
+
+@dataclass(frozen=True)
+class BCE:
+    """Binary cross-entropy: the next item against `negatives` drawn ones.
+
+    -log σ(s⁺) - Σₖ log(1 - σ(sₖ⁻)); SASRec eq. (6) for one negative.
+    """
+
+    negatives: int = 1
+    name: ClassVar[str] = "bce"
+
+    def __post_init__(self) -> None:
+        positive("negatives", self.negatives)
+
+    def total(
+        self, query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
+    ) -> Tensor:
+        """See the module: → a scalar."""
+        right, wrong = _logits(query, shift, table, target, negative)
+        return functional.softplus(-right).sum() + functional.softplus(wrong).sum()
+
+
+@dataclass(frozen=True)
+class GBCE:
+    """Generalised BCE: the positive probability to the power β makes up for sampling negatives.
+
+    -1/(K+1) [β log σ(s⁺) + Σₖ log(1 - σ(sₖ⁻))] with β = α (t (1 - 1/α) + 1/α), α = K / (I - 1).
+    t = 0 is BCE (its mean), t = 1 calibrates fully. Petrov and Macdonald 2023, "gSASRec", eq. (12)
+    and (17).
+    """
+
+    negatives: int = 256
+    t: float = 0.75
+    name: ClassVar[str] = "gbce"
+
+    def __post_init__(self) -> None:
+        positive("negatives", self.negatives)
+        probability("t", self.t)
+
+    def beta(self, item_num: int) -> float:
+        """β for a catalogue of `item_num` items."""
+        alpha = min(1.0, self.negatives / max(1, item_num - 1))
+        return alpha * (self.t * (1 - 1 / alpha) + 1 / alpha)
+
+    def total(
+        self, query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
+    ) -> Tensor:
+        """See the module: → a scalar."""
+        right, wrong = _logits(query, shift, table, target, negative)
+        beta = self.beta(len(table) - 1)
+        total = beta * functional.softplus(-right).sum() + functional.softplus(wrong).sum()
+        return total / (self.negatives + 1)
+
+
+@dataclass(frozen=True)
+class SampledSoftmax:
+    """Cross-entropy over the next item and K drawn ones: -s⁺ + log(e^{s⁺} + Σₖ e^{sₖ⁻}).
+
+    log_q: subtract the log of the expected number of times that a negative is drawn, log(K / (I-1))
+    for uniform draws, from its logit, so that the sum estimates the one over all items (Bengio and
+    Senécal 2008; Yi et al. 2019). Without it every negative counts once (Klenitskiy and Vasilev
+    2023).
+    """
+
+    negatives: int = 256
+    log_q: bool = False
+    name: ClassVar[str] = "sampled-softmax"
+
+    def __post_init__(self) -> None:
+        positive("negatives", self.negatives)
+
+    def total(
+        self, query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
+    ) -> Tensor:
+        """See the module: → a scalar."""
+        right, wrong = _logits(query, None, table, target, negative)  # a shift cancels
+        if self.log_q:
+            wrong = wrong - math.log(self.negatives / max(1, len(table) - 2))
+        everything = torch.cat([right.unsqueeze(1), wrong], dim=1)  # (N, 1+K)
+        return (everything.logsumexp(dim=1) - right).sum()
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Cross-entropy over all items: -s⁺ + log Σᵢ e^{sᵢ}, i = 1..I.
+
+    The logits are made in chunks, and each chunk gives its part of the gradients before the next
+    one is made, so that memory does not grow with N × I.
+    """
+
+    negatives: int = 0
+    name: ClassVar[str] = "cross-entropy"
+
+    def __post_init__(self) -> None:
+        if self.negatives != 0:
+            raise ValueError(
+                f"negatives={self.negatives}: cross-entropy over all items has none to draw; "
+                "SampledSoftmax has"
+            )
+
+    def total(
+        self, query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
+    ) -> Tensor:
+        """See the module: → a scalar. `shift` cancels and `negative` is not looked at."""
+        return _FullCrossEntropy.apply(query, table, target)
+
+
+Loss = BCE | GBCE | SampledSoftmax | CrossEntropy
+LOSSES: dict[str, type[Loss]] = {
+    kind.name: kind for kind in (BCE, GBCE, SampledSoftmax, CrossEntropy)
+}
+
+
+def as_loss(loss: str | Loss) -> Loss:
+    """A loss from its name ("bce", "gbce", "sampled-softmax", "cross-entropy") or from itself."""
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise ValueError(f"loss={loss!r} must be one of {', '.join(map(repr, LOSSES))}")
+        return LOSSES[loss]()
+    if not isinstance(loss, BCE | GBCE | SampledSoftmax | CrossEntropy):
+        raise TypeError(f"loss={loss!r} must be a name or one of the classes in seqrec_lib.losses")
+    return loss
+
+
+def _logits(
+    query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The logits of the targets (N,) and of the negatives (N, K)."""
+    N, K = negative.shape
+    both = torch.cat([target.unsqueeze(1), negative], dim=1).view(-1)  # (N·(1+K),) one look-up
+    vectors = functional.embedding(both, table, padding_idx=0).view(N, 1 + K, -1)  # (N, 1+K, D)
+    if K > 8:
+        logits = torch.bmm(vectors, query.unsqueeze(2)).squeeze(2)  # (N, 1+K)
+    else:  # a product and a sum are quicker than many tiny matrix products
+        logits = (vectors * query.unsqueeze(1)).sum(dim=-1)
+    if shift is not None:
+        logits = logits + shift.unsqueeze(1)
+    return logits[:, 0], logits[:, 1:]
+
+
+class _FullCrossEntropy(Function):
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, table: Tensor, target: Tensor) -> Tensor:
+        items = table[1:]  # (I, D)
+        total = query.new_zeros((), dtype=torch.float64 if query.device.type == "cpu" else None)
+        wanted = any(ctx.needs_input_grad)
+        to_query = torch.empty_like(query) if wanted else query
+        to_table = torch.zeros_like(table) if wanted else table
+        step = max(1, _LOGITS_AT_ONCE // len(items)) if query.device.type == "cpu" else 2**14
+        for first in range(0, len(query), step):
+            part = slice(first, first + step)
+            q, right = query[part], target[part]
+            logits = q @ items.T  # (step, I)
+            log_sum = logits.logsumexp(dim=1, keepdim=True)
+            total += (
+                log_sum.squeeze(1) - logits.gather(1, (right - 1).unsqueeze(1)).squeeze(1)
+            ).sum()
+            if wanted:
+                share = logits.sub_(log_sum).exp_()  # the softmax
+                to_query[part] = share @ items
+                to_table[1:].addmm_(share.T, q)
+        if wanted:
+            to_query -= table[target]
+            to_table.index_add_(0, target, query, alpha=-1)
+            ctx.save_for_backward(to_query, to_table)
+        return total.to(query.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        to_query, to_table = ctx.saved_tensors
+        return to_query * grads[0], to_table * grads[0], None

@@ -1,0 +1,237 @@
+"""Packed rows: the CPU engine's way to store a batch, with no padding, and the operations on it.
+
+`PackedRows` answers the same questions as `layers.PaddedRows`, so every block runs on either; each
+answer here is one compiled loop of `kernels` with its hand-written gradient. The tests hold the two
+against each other: losses, gradients, and the rate and scale of dropout.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from seqrec_lib import kernels
+from seqrec_lib.layers import PaddedRows
+
+_MIX = 0x9E3779B97F4A7C15
+_WORD = 2**64 - 1
+
+
+def threshold_of(rate: float) -> int:
+    """The byte below which an element is dropped: `rate` rounded to a multiple of 1/256."""
+    return min(255, round(rate * 256))
+
+
+class PackedRows(PaddedRows):
+    """Rows stored one sequence after another, (N, …): no padding, on a CPU, in float32.
+
+    Args:
+        lengths: int64 (G,), how many rows each sequence has; at least 1.
+        seq_max_len: n; the last row of a sequence has position n - 1.
+        training: whether dropout acts.
+        seed: of the dropout masks. Equal seeds and rows give equal masks on any machine.
+    """
+
+    def __init__(
+        self, lengths: Tensor, seq_max_len: int, training: bool = False, seed: int = 0
+    ) -> None:
+        self.training = training
+        self.starts = np.zeros(len(lengths) + 1, np.int64)  # (G+1,)
+        np.cumsum(lengths.numpy(), out=self.starts[1:])
+        n = int(self.starts[-1])
+        ends = np.repeat(self.starts[1:], np.diff(self.starts))
+        self.place = seq_max_len - ends + np.arange(n)  # (N,) each row's position
+        self._zeros = np.zeros(n, np.int64)
+        self._seed = seed
+
+    def _next_seed(self) -> int:
+        self._seed = (self._seed * 6364136223846793005 + 1442695040888963407) & _WORD
+        return (self._seed ^ (self._seed >> 29)) & _WORD
+
+    def last(self, x: Tensor) -> Tensor:
+        """The last row of each sequence: (N, D) → (G, D)."""
+        return x[torch.from_numpy(self.starts[1:] - 1)]
+
+    def blank(self, x: Tensor) -> Tensor:
+        """x itself: nothing is padded."""
+        return x
+
+    def positions(self, table: Tensor) -> Tensor:
+        """The row of `table` (n, D) that belongs to each row: (N, D)."""
+        return torch.nn.functional.embedding(torch.from_numpy(self.place), table)
+
+    def dropout(self, x: Tensor, rate: float) -> Tensor:
+        """See `PaddedRows.dropout`."""
+        if not self.training or rate == 0:
+            return x
+        return _Dropout.apply(x, self._next_seed(), threshold_of(rate))
+
+    def dropout_add(self, x: Tensor, rate: float, residual: Tensor) -> Tensor:
+        """See `PaddedRows.dropout_add`."""
+        if not self.training or rate == 0:
+            return x + residual
+        return _DropoutAdd.apply(x, residual, self._next_seed(), threshold_of(rate))
+
+    def relu_dropout(self, x: Tensor, rate: float) -> Tensor:
+        """See `PaddedRows.relu_dropout`."""
+        if not self.training or rate == 0:
+            return torch.relu(x)
+        return _ReluDropout.apply(x, self._next_seed(), threshold_of(rate))
+
+    def normalise(self, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
+        """See `PaddedRows.normalise`."""
+        return _Normalise.apply(
+            x, gamma, beta, self._zeros if len(gamma) == 1 else self.place, epsilon
+        )
+
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, heads: int, rate: float) -> Tensor:
+        """See `PaddedRows.attention`; q, k, v: (N, D) → (N, D)."""
+        threshold = threshold_of(rate) if self.training else 0
+        return _Attention.apply(q, k, v, self.starts, heads, threshold, self._next_seed())
+
+
+def _array(x: Tensor) -> np.ndarray:
+    return x.detach().contiguous().numpy()
+
+
+class _Attention(Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        starts: np.ndarray,
+        heads: int,
+        threshold: int,
+        seed: int,
+    ) -> Tensor:
+        out = torch.empty_like(q)
+        log_sum = np.empty((heads, len(q)), np.float32)
+        kernels.attention_forward(
+            _array(q),
+            _array(k),
+            _array(v),
+            starts,
+            heads,
+            threshold,
+            np.uint64(seed),
+            out.numpy(),
+            log_sum,
+        )
+        ctx.save_for_backward(q, k, v, out)
+        ctx.rest = (starts, heads, threshold, seed, log_sum)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, v, out = ctx.saved_tensors
+        starts, heads, threshold, seed, log_sum = ctx.rest
+        dq, dk, dv = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
+        kernels.attention_backward(
+            _array(q),
+            _array(k),
+            _array(v),
+            starts,
+            heads,
+            threshold,
+            np.uint64(seed),
+            _array(out),
+            log_sum,
+            _array(grads[0]),
+            dq.numpy(),
+            dk.numpy(),
+            dv.numpy(),
+        )
+        return dq, dk, dv, None, None, None, None
+
+
+class _Normalise(Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, row: np.ndarray, epsilon: float
+    ) -> Tensor:
+        out = torch.empty_like(x)
+        inverse = np.empty(len(x), np.float32)
+        kernels.normalise_forward(
+            _array(x), _array(gamma), _array(beta), row, epsilon, out.numpy(), inverse
+        )
+        ctx.save_for_backward(x, gamma)
+        ctx.rest = (row, inverse)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, gamma = ctx.saved_tensors
+        row, inverse = ctx.rest
+        dx, dgamma, dbeta = torch.empty_like(x), torch.zeros_like(gamma), torch.zeros_like(gamma)
+        kernels.normalise_backward(
+            _array(x),
+            _array(gamma),
+            row,
+            inverse,
+            _array(grads[0]),
+            dx.numpy(),
+            dgamma.numpy(),
+            dbeta.numpy(),
+        )
+        return dx, dgamma, dbeta, None, None
+
+
+class _Dropout(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, seed: int, threshold: int) -> Tensor:
+        ctx.rest = (seed, threshold)
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        kernels.drop(_array(x).ravel(), np.uint64(seed), threshold, out.numpy().ravel())
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        seed, threshold = ctx.rest
+        dx = torch.empty_like(grads[0], memory_format=torch.contiguous_format)
+        kernels.drop(_array(grads[0]).ravel(), np.uint64(seed), threshold, dx.numpy().ravel())
+        return dx, None, None
+
+
+class _DropoutAdd(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, residual: Tensor, seed: int, threshold: int) -> Tensor:
+        ctx.rest = (seed, threshold)
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        kernels.drop_add(
+            _array(x).ravel(),
+            np.uint64(seed),
+            threshold,
+            _array(residual).ravel(),
+            out.numpy().ravel(),
+        )
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        dx, _, _ = _Dropout.backward(ctx, *grads)
+        return dx, grads[0], None, None
+
+
+class _ReluDropout(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, seed: int, threshold: int) -> Tensor:
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        kernels.relu_drop(_array(x).ravel(), np.uint64(seed), threshold, out.numpy().ravel())
+        ctx.save_for_backward(out)
+        ctx.threshold = threshold
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (out,) = ctx.saved_tensors
+        dx = torch.empty_like(out)
+        kernels.relu_drop_backward(
+            _array(grads[0]).ravel(), _array(out).ravel(), ctx.threshold, dx.numpy().ravel()
+        )
+        return dx, None, None

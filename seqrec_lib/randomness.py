@@ -1,0 +1,27 @@
+"""Where random numbers come from: one seed a run, one generator each for model, sampler, training.
+
+torch's and numpy's global generators are never drawn from and never seeded.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import torch
+
+
+def fresh_seed() -> int:
+    """A seed that nobody chose, from the operating system."""
+    return secrets.randbits(62)
+
+
+def make_generator(seed: int | None, device: torch.device | str) -> torch.Generator:
+    """A generator of its own on `device`; a fresh seed from the operating system for None.
+
+    Raises ValueError for a seed outside 0 to 2**63 - 1.
+    """
+    if seed is None:
+        seed = fresh_seed()
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed={seed} must be a whole number from 0 to 2**63 - 1")
+    return torch.Generator(device).manual_seed(int(seed))

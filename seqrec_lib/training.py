@@ -1,0 +1,225 @@
+"""The training loop: one for every model, loss and device."""
+
+from __future__ import annotations
+
+import copy
+import math
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from seqrec_lib.checks import one_of, positive
+from seqrec_lib.engine import PackedEngine, PaddedEngine
+from seqrec_lib.inference import packs
+from seqrec_lib.losses import Loss, as_loss
+from seqrec_lib.negatives import Complement
+from seqrec_lib.randomness import fresh_seed, make_generator
+from seqrec_lib.sampling import Batch, WarpSampler
+
+if TYPE_CHECKING:
+    from seqrec_lib.sasrec import SASREC
+    from seqrec_lib.sequences import SASRecDataSet
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class Sampler(Protocol):
+    """Anything that gives training batches."""
+
+    def next_batch(self) -> tuple[Any, Any, Any, Any]:
+        """(users (B,), seq (B, T), pos (B, T), neg (B, T)), padded in front with 0."""
+
+
+def train(
+    model: SASREC,
+    dataset: SASRecDataSet,
+    sampler: Sampler,
+    *,
+    num_epochs: int = 10,
+    batch_size: int = 128,
+    learning_rate: float = 0.001,
+    val_epoch: int = 0,
+    eval_batch_size: int = 256,
+    verbose: bool = True,
+    loss: str | Loss = "bce",
+    seed: int | None = None,
+    device: str | torch.device | None = None,
+    betas: tuple[float, float] = (0.9, 0.999),
+    epsilon: float = 1e-7,
+    patience: int | None = None,
+    engine: str = "auto",
+    precision: str = "float32",
+    compiled: bool = False,
+    threads: int | None = None,
+) -> dict[str, list[float]]:
+    """Train by Adam, and keep the best epoch by validation where there is validation.
+
+    Args:
+        model, dataset, sampler: the sampler may be any object with `next_batch`.
+        num_epochs: an epoch is max(1, users // batch_size) batches.
+        learning_rate, betas, epsilon: of Adam; the model's l2_reg is its weight decay. The papers'
+            betas are (0.9, 0.98).
+        val_epoch: validate after every so many epochs and after the last one, on sampled
+            negatives that stay the same; the weights of the best validation NDCG@10 are put back
+            at the end. 0 never validates and keeps the last weights.
+        patience: stop after so many validations without a better one; None never stops early.
+        loss: a name or an object of `seqrec_lib.losses`.
+        seed: of dropout, of negatives beyond the sampler's, and of the validation negatives.
+        device: None takes a GPU when there is one. The model stays there.
+        engine: "packed" is the fast way on a CPU, "padded" the plain way anywhere; "auto" chooses.
+        precision: "bfloat16" runs the forward pass of the padded engine in bfloat16.
+        compiled: torch.compile for the padded engine; the first step then takes a minute or so.
+        threads: of the packed engine; None takes what torch uses.
+        verbose: a progress bar, and a line for every validation.
+
+    Returns:
+        {"loss": one per epoch, "val_ndcg": …, "val_hr": one per validation}.
+
+    Raises:
+        ValueError: an argument out of its range, or a batch that is not of the right form.
+        FloatingPointError: a loss that is not finite; says where, and what to try.
+    """
+    positive("num_epochs", num_epochs)
+    positive("batch_size", batch_size)
+    one_of("engine", engine, ("auto", "packed", "padded"))
+    one_of("precision", precision, tuple(PRECISIONS))
+    if not learning_rate > 0:
+        raise ValueError(f"learning_rate={learning_rate} must be above 0")
+    if val_epoch < 0:
+        raise ValueError(f"val_epoch={val_epoch} must be 0 (never) or a number of epochs")
+    if patience is not None and (patience < 1 or val_epoch == 0):
+        raise ValueError(f"patience={patience} needs to be at least 1, and val_epoch at least 1")
+    if dataset.itemnum > model.item_num:
+        raise ValueError(
+            f"the data set has items up to {dataset.itemnum}, the model only item_num="
+            f"{model.item_num}: build the model with item_num=dataset.itemnum"
+        )
+    loss = as_loss(loss)
+    seed = fresh_seed() if seed is None else seed
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    model.to(device)
+    generator = make_generator(seed, device)
+    batches = _Batches(dataset, sampler, loss, generator)
+    optimizer = torch.optim.Adam(
+        model.parameters(),
+        lr=learning_rate,
+        betas=betas,
+        eps=epsilon,
+        weight_decay=model.l2_reg,
+        fused=True,
+    )
+    fast = packs(model, PRECISIONS[precision]) and not compiled
+    if engine == "packed" and not fast:
+        raise ValueError(
+            "engine='packed' is for float32 on a CPU, not compiled: use engine='padded' or 'auto'"
+        )
+    steps = max(1, int(np.count_nonzero(dataset.sequences.lengths)) // batch_size)
+    run: PackedEngine | PaddedEngine
+    if fast and engine != "padded":
+        run = PackedEngine(model, loss, generator, threads)
+    else:
+        run = PaddedEngine(model, loss, generator, PRECISIONS[precision], compiled)
+    history: dict[str, list[float]] = {"loss": [], "val_ndcg": [], "val_hr": []}
+    best, best_weights, waited = -math.inf, None, 0
+    bar = tqdm(total=num_epochs, unit="epoch", file=sys.stdout, leave=False, disable=not verbose)
+    started = time.perf_counter()
+    with bar:
+        for epoch in range(1, num_epochs + 1):
+            with run:
+                history["loss"].append(_epoch(run, batches, optimizer, steps, epoch, learning_rate))
+            bar.set_postfix(loss=f"{history['loss'][-1]:.4f}", refresh=False)
+            bar.update()
+            if val_epoch and (epoch % val_epoch == 0 or epoch == num_epochs):
+                ndcg, hit_rate = model.evaluate_valid(dataset, seed, eval_batch_size)
+                history["val_ndcg"].append(ndcg)
+                history["val_hr"].append(hit_rate)
+                waited += 1
+                if ndcg > best:
+                    best, best_weights, waited = ndcg, copy.deepcopy(model.state_dict()), 0
+                if patience is not None and waited >= patience:
+                    break
+    if best_weights is not None:
+        model.load_state_dict(best_weights)
+    if verbose:
+        _report(history, steps, time.perf_counter() - started, best)
+    return history
+
+
+class _Batches:
+    """Batches of tensors on the model's device, with as many negatives as the loss wants."""
+
+    def __init__(
+        self, dataset: SASRecDataSet, sampler: Sampler, loss: Loss, generator: torch.Generator
+    ) -> None:
+        self.sampler, self.loss, self.generator = sampler, loss, generator
+        self.device, self.itemnum = generator.device, dataset.itemnum
+        if isinstance(sampler, WarpSampler):
+            sampler.to(self.device)
+        self.unseen = None
+        if loss.negatives > 1:
+            self.unseen = Complement(dataset.train, dataset.itemnum, device=self.device)
+
+    def next(self) -> tuple[Batch, Tensor]:
+        """A batch and its negatives (B, T, K)."""
+        if isinstance(self.sampler, WarpSampler):
+            batch = self.sampler.sample()
+        else:
+            users, *rest = (
+                torch.as_tensor(np.asarray(x), dtype=torch.int64) for x in self.sampler.next_batch()
+            )
+            batch = Batch(users.view(-1), *rest)
+            for name, ids in zip(("seq", "pos", "neg"), rest, strict=True):
+                if ids.dim() != 2 or not 0 <= int(ids.min()) <= int(ids.max()) <= self.itemnum:
+                    raise ValueError(
+                        f"the sampler's {name} has shape {tuple(ids.shape)} and ids from "
+                        f"{int(ids.min())} to {int(ids.max())}: it must be (batch, length) with "
+                        f"ids from 0 to {self.itemnum}"
+                    )
+            batch = Batch(*(x.to(self.device) for x in batch))
+        if self.unseen is None:
+            return batch, batch.neg.unsqueeze(2)[:, :, : self.loss.negatives]
+        real = batch.pos != 0
+        negatives = batch.pos.new_zeros(*batch.pos.shape, self.loss.negatives)  # (B, T, K)
+        rows = batch.users.unsqueeze(1).expand_as(real)[real]
+        negatives[real] = self.unseen.draw(rows, self.loss.negatives, self.generator)
+        return batch, negatives
+
+
+def _epoch(
+    run: PackedEngine | PaddedEngine,
+    batches: _Batches,
+    optimizer: torch.optim.Optimizer,
+    steps: int,
+    epoch: int,
+    learning_rate: float,
+) -> float:
+    """One epoch; the mean of its losses. Nothing waits for a number until the epoch is over."""
+    losses = []
+    for _ in range(steps):
+        losses.append(run.step(*batches.next()))
+        optimizer.step()
+    values = torch.stack(losses).cpu()
+    if not bool(values.isfinite().all()):
+        step = int((~values.isfinite()).nonzero()[0]) + 1
+        raise FloatingPointError(
+            f"the loss became {float(values[step - 1])} in epoch {epoch}, step {step} of {steps}, "
+            f"at learning_rate={learning_rate}: try a tenth of it, precision='float32', or check "
+            "the data"
+        )
+    return float(values.mean())
+
+
+def _report(history: dict[str, list[float]], steps: int, seconds: float, best: float) -> None:
+    epochs = len(history["loss"])
+    line = (
+        f"{epochs} epochs of {steps} steps in {seconds:.1f} s, loss {history['loss'][0]:.4f} to "
+        f"{history['loss'][-1]:.4f}"
+    )
+    if history["val_ndcg"]:
+        line += f", best validation NDCG@10 {best:.4f}"
+    print(line)
