@@ -73,7 +73,7 @@ def imported_by(sources: Iterator[str]) -> set[str]:
                 modules |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
                 modules.add(node.module.split(".")[0])
-    own = {"seqrec_lib"} | {path.stem for path in (ROOT / "notebooks" / "tools").glob("*.py")}
+    own = {"seqrec_lib", *(path.stem for path in tracked() if path.suffix == ".py")}
     owners = packages_distributions()
     return {
         canonicalize_name(owners.get(module, [module])[0])
@@ -118,7 +118,8 @@ def test_requirements_list_exactly_what_is_used():
     sources = [*python_sources("seqrec_lib", "tests", "notebooks"), *notebook_sources()]
     imported = imported_by(iter(sources))
     # What another one always brings along needs no line of its own.
-    brought = {canonicalize_name(Requirement(r).name) for n in pins() for r in requires(n) or ()}
+    needed = (Requirement(text) for name in pins() for text in requires(name) or ())
+    brought = {canonicalize_name(r.name) for r in needed if "extra" not in str(r.marker)}
     assert imported - set(pins()) - brought == set()
     assert set(pins()) - imported - TOOLS == set()
 
