@@ -36,7 +36,9 @@ def _packed(model: SASREC, users: Tensor | None, seq: Tensor) -> Tensor:
     from seqrec_lib.packed import PackedRows
 
     real = seq != 0
-    real[:, -1] = True  # an empty history still has its last position
+    real[:, -1] = True  # a sequence has at least one row; an empty history's is replaced below
     rows = PackedRows(real.sum(dim=1), model.seq_max_len)
     by_row = None if users is None else users.view(-1, 1).expand_as(seq)[real]
-    return rows.last(model.encode(seq[real], by_row, rows))
+    hidden = rows.last(model.encode(seq[real], by_row, rows))  # (B, D)
+    # The encoder leaves 0 at padding, which the last normalisation turns into its beta.
+    return torch.where(seq[:, -1:] == 0, model.layer_normalization.beta[-1], hidden)
