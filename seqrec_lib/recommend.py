@@ -89,8 +89,9 @@ def recommend(
         known, rows = dataset.sequences, labels
     else:
         lists = _as_lists(histories)
+        find = _Items(dataset)
         known = Sequences.from_lists(
-            {n: _item_ids(dataset, items, n - 1) for n, items in enumerate(lists, start=1)}
+            {row + 1: find.ids(items, f"history {row}: ") for row, items in enumerate(lists)}
         )
         name, labels = "history", np.arange(len(lists))
         rows = labels + 1
@@ -127,11 +128,10 @@ def similar_items(
 
     Raises:
         TypeError: a model with neither vectors nor similarities.
-        ValueError: an unknown item; k out of range.
+        ValueError: an unknown item; k below 1.
     """
-    if not 1 <= k < dataset.itemnum:
-        raise ValueError(f"k must be between 1 and {dataset.itemnum - 1}, got {k}")
-    wanted = int(_item_ids(dataset, [item], None)[0])
+    k = min(_positive(k), dataset.itemnum - 1)
+    wanted = _Items(dataset).ids([item], "")[0]
     with torch.inference_mode():
         if hasattr(model, "item_similarities"):
             similarity = model.item_similarities(wanted).cpu()
@@ -177,15 +177,14 @@ def top_items(
         0s, with score -inf.
 
     Raises:
-        ValueError: k beyond the number of items; NaN or infinite scores.
+        ValueError: k below 1; NaN or infinite scores.
     """
-    if not 1 <= k <= scorer.item_num:
-        raise ValueError(f"k must be between 1 and {scorer.item_num}, the number of items, got {k}")
+    listed = min(_positive(k), scorer.item_num)
     device = getattr(scorer, "device", torch.device("cpu"))
     batch_size = max(1, min(batch_size, _SCORES_AT_ONCE // (scorer.item_num + 1)))
     ids = torch.as_tensor(users, dtype=torch.int64)
     items = torch.zeros(len(ids), k, dtype=torch.int64)
-    scores = torch.zeros(len(ids), k)
+    scores = torch.full((len(ids), k), -torch.inf)
     # users of similar length together need little padding
     order = torch.from_numpy(histories.lengths[users]).argsort(descending=True, stable=True)
     with torch.inference_mode():
@@ -194,13 +193,13 @@ def top_items(
             score = scorer.score(ids[rows].to(device) if known_users else None, history)
             if exclude_seen:
                 score = score.scatter(1, history, -torch.inf)
-            best = score.topk(k, dim=1)
+            best = score.topk(listed, dim=1)
             wrong = best.values[:, 0].isnan() | best.values[:, 0].isposinf()  # NaN sorts first
             if bool(wrong.any()):
                 user = int(ids[rows][wrong.cpu()][0])
                 raise ValueError(f"scores for the history of {user} are NaN or infinite")
-            items[rows] = best.indices.cpu()
-            scores[rows] = best.values.float().cpu()
+            items[rows, :listed] = best.indices.cpu()
+            scores[rows, :listed] = best.values.float().cpu()
     items[scores == -torch.inf] = 0
     return items.numpy(), scores.numpy()
 
@@ -229,22 +228,35 @@ def _as_lists(histories: Any) -> list[list[Any]]:
     return [list(entry) for entry in several]
 
 
-def _item_ids(dataset: SASRecDataSet, items: list[Any], row: int | None) -> np.ndarray:
-    """int64 ids of items given by id or title; `row` says in an error which history it was."""
-    where = "" if row is None else f"history {row}: "
-    if len(items) == 0:
-        raise ValueError(f"{where}it is empty; name at least one item")
-    ids = []
-    for item in items:
+class _Items:
+    """Finds ids of items given by id or title; looks a title up once, however often it comes."""
+
+    def __init__(self, dataset: SASRecDataSet) -> None:
+        self._dataset = dataset
+        self._found: dict[str, int] = {}
+
+    def ids(self, items: list[Any], where: str) -> list[int]:
+        """int ids of a history; `where` begins the messages of errors."""
+        if len(items) == 0:
+            raise ValueError(f"{where}it is empty; name at least one item")
+        return [self._id(item, where) for item in items]
+
+    def _id(self, item: Any, where: str) -> int:
         if isinstance(item, str):
-            ids.append(dataset.item_id(item))
-        elif isinstance(item, int | np.integer) and item is not True and item is not False:
-            if not 1 <= item <= dataset.itemnum:
-                raise ValueError(f"{where}item {item} is outside 1 to {dataset.itemnum}")
-            ids.append(int(item))
-        else:
+            if item not in self._found:
+                self._found[item] = self._dataset.item_id(item)
+            return self._found[item]
+        if isinstance(item, bool) or not isinstance(item, int | np.integer):
             raise TypeError(f"{where}an item is an id or a title, got {item!r}")
-    return np.array(ids, dtype=np.int64)
+        if not 1 <= item <= self._dataset.itemnum:
+            raise ValueError(f"{where}item {item} is outside 1 to {self._dataset.itemnum}")
+        return int(item)
+
+
+def _positive(k: int) -> int:
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    return k
 
 
 def _titles(dataset: SASRecDataSet, items: np.ndarray) -> np.ndarray | None:
