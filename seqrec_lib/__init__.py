@@ -33,7 +33,7 @@ _HOME = {
     "seqrec_lib.recommend": ("recommend", "similar_items"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
-__all__ = sorted(_MODULE_OF)  # noqa: PLE0605 - the names are those of the table above
+__all__ = sorted(_MODULE_OF)
 
 if TYPE_CHECKING:
     from seqrec_lib.baselines import ItemKNN, MarkovChain, Popularity

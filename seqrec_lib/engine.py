@@ -37,6 +37,7 @@ class PaddedEngine:
         compiled: bool = False,
     ) -> None:
         self.model, self.loss, self.generator, self.precision = model, loss, generator, precision
+        self.threads = 1
         self._sum = torch.compile(self._loss_sum) if compiled else self._loss_sum
 
     def __enter__(self) -> Self:
@@ -184,8 +185,8 @@ def _divide(batch: Batch, negatives: Tensor, threads: int) -> list[_Group]:
     lengths = real.sum(dim=1)
     if not torch.equal(real, pos != 0) or bool((real[:, 1:] < real[:, :-1]).any()):
         raise ValueError(
-            "a batch must be padded in front, with a target at each real position and nowhere else; "
-            "the sampler gave another one"
+            "a batch must be padded in front, with a target at each real position and nowhere "
+            "else; the sampler gave another one"
         )
     order = lengths.argsort(descending=True, stable=True)
     order = order[lengths[order] > 0]

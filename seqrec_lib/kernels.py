@@ -25,11 +25,15 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+Array = np.ndarray
+
 QUERY_BLOCK = 32
-_EXACT = {"nogil": True, "cache": True, "error_model": "numpy"}
+_exact = numba.njit(nogil=True, cache=True, error_model="numpy")
 # Sums over a row may be taken in any order (they are, in every BLAS): without leave to do so the
 # compiler cannot use vector instructions. Nothing here relies on NaN or infinity.
-_SUMS = {**_EXACT, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
+_sums = numba.njit(
+    nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"}
+)
 
 _LOG2E = np.float32(1.4426950408889634)
 _LN2_HIGH = np.float32(0.693359375)
@@ -37,9 +41,9 @@ _LN2_LOW = np.float32(-2.12194440e-4)
 _ROUND = np.float32(12582912.0)  # 1.5 * 2**23: adding it rounds a float32 to a whole number
 
 
-@numba.njit(**_EXACT)
-def _random_bytes(seed: np.uint64, first: int, words: np.ndarray) -> None:
-    """Fill ``words`` (uint64) with splitmix64 outputs number ``first`` onwards of stream ``seed``."""
+@_exact
+def _random_bytes(seed: np.uint64, first: int, words: Array) -> None:
+    """Fill ``words`` (uint64) with outputs ``first`` and on of splitmix64's stream ``seed``."""
     for w in range(words.shape[0]):
         z = seed + np.uint64(first + w + 1) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -47,12 +51,12 @@ def _random_bytes(seed: np.uint64, first: int, words: np.ndarray) -> None:
         words[w] = z ^ (z >> np.uint64(31))
 
 
-@numba.njit(**_EXACT)
-def _exp_in_place(values: np.ndarray) -> None:
+@_exact
+def _exp_in_place(values: Array) -> None:
     """exp of a flat float32 array whose values are at most 0; relative error below 2e-7.
 
-    Below -60 the result is exactly 0: next to the largest term, 1, it is lost in float32 anyway, and
-    products of such numbers would be subnormal, on which processors are a hundred times slower.
+    Below -60 the result is exactly 0: next to the largest term, 1, it is lost in float32 anyway,
+    and products of such numbers would be subnormal, which makes processors a hundred times slower.
     """
     bits = values.view(np.int32)
     for j in range(values.shape[0]):
@@ -73,8 +77,10 @@ def _exp_in_place(values: np.ndarray) -> None:
         bits[j] = power if value >= np.float32(-60.0) else np.int32(0)
 
 
-@numba.njit(**_EXACT)
-def _scores(q, k, first, block, keys, scale, out):
+@_exact
+def _scores(
+    q: Array, k: Array, first: int, block: int, keys: int, scale: np.float32, out: Array
+) -> None:
     """out (keys, block) = scale * k @ q.T for queries first:first+block, the future at -1e30."""
     np.dot(k[:keys], q[first : first + block].T, out)
     for j in range(keys):
@@ -85,8 +91,8 @@ def _scores(q, k, first, block, keys, scale, out):
             out[j, i] = np.float32(-1e30)
 
 
-@numba.njit(**_EXACT)
-def _drop_scores(p, seed, first, threshold):
+@_exact
+def _drop_scores(p: Array, seed: np.uint64, first: int, threshold: int) -> None:
     """Zero the dropped elements of p (keys, block); the byte of (key, query) is fixed by seed."""
     keys, block = p.shape
     words = np.empty((keys * block + 7) // 8, np.uint64)
@@ -98,8 +104,8 @@ def _drop_scores(p, seed, first, threshold):
         flat[j] = flat[j] if draw[j] >= limit else np.float32(0)
 
 
-@numba.njit(**_SUMS)
-def _row_dots(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+@_sums
+def _row_dots(a: Array, b: Array, out: Array) -> None:
     """out[i] = a[i] · b[i]."""
     for i in range(a.shape[0]):
         s = np.float32(0)
@@ -108,8 +114,18 @@ def _row_dots(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         out[i] = s
 
 
-@numba.njit(**_EXACT)
-def attention_forward(q, k, v, starts, heads, threshold, seed, out, log_sum):
+@_exact
+def attention_forward(
+    q: Array,
+    k: Array,
+    v: Array,
+    starts: Array,
+    heads: int,
+    threshold: int,
+    seed: np.uint64,
+    out: Array,
+    log_sum: Array,
+) -> None:
     """Causal attention of packed rows, with dropout of the weights.
 
     q, k, v, out: (N, D) float32; starts: (G + 1,) int64; log_sum: (H, N) float32, for the backward
@@ -160,8 +176,22 @@ def attention_forward(q, k, v, starts, heads, threshold, seed, out, log_sum):
                     log_sum[h, a + first + i] = highest[i] + np.log(total[i])
 
 
-@numba.njit(**_EXACT)
-def attention_backward(q, k, v, starts, heads, threshold, seed, out, log_sum, grad, dq, dk, dv):
+@_exact
+def attention_backward(
+    q: Array,
+    k: Array,
+    v: Array,
+    starts: Array,
+    heads: int,
+    threshold: int,
+    seed: np.uint64,
+    out: Array,
+    log_sum: Array,
+    grad: Array,
+    dq: Array,
+    dk: Array,
+    dv: Array,
+) -> None:
     """Gradients of ``attention_forward``: fills dq, dk, dv (N, D) from grad (N, D).
 
     With P the softmax, M the dropout mask times its scale and A = M∘P: dV = Aᵀ dO;
@@ -229,8 +259,10 @@ def attention_backward(q, k, v, starts, heads, threshold, seed, out, log_sum, gr
             dv[a:b, c : c + width] = dvs
 
 
-@numba.njit(**_SUMS)
-def normalise_forward(x, gamma, beta, row, epsilon, out, inverse):
+@_sums
+def normalise_forward(
+    x: Array, gamma: Array, beta: Array, row: Array, epsilon: float, out: Array, inverse: Array
+) -> None:
     """Layer normalisation of packed rows: gamma and beta (P, D), token t uses their row ``row[t]``.
 
     Fills ``out`` (N, D) and ``inverse`` (N,), the reciprocal standard deviations.
@@ -251,8 +283,17 @@ def normalise_forward(x, gamma, beta, row, epsilon, out, inverse):
             out[t, d] = (x[t, d] - mean) * r * gamma[p, d] + beta[p, d]
 
 
-@numba.njit(**_SUMS)
-def normalise_backward(x, gamma, row, inverse, grad, dx, dgamma, dbeta):
+@_sums
+def normalise_backward(
+    x: Array,
+    gamma: Array,
+    row: Array,
+    inverse: Array,
+    grad: Array,
+    dx: Array,
+    dgamma: Array,
+    dbeta: Array,
+) -> None:
     """Gradients of ``normalise_forward``; dgamma and dbeta (P, D) must come in as zeros."""
     n, width = x.shape
     xhat = np.empty(width, np.float32)
@@ -276,8 +317,8 @@ def normalise_backward(x, gamma, row, inverse, grad, dx, dgamma, dbeta):
             dx[t, d] = r * (grad[t, d] * gamma[p, d] - first - xhat[d] * second)
 
 
-@numba.njit(**_EXACT)
-def drop(x, seed, threshold, out):
+@_exact
+def drop(x: Array, seed: np.uint64, threshold: int, out: Array) -> None:
     """out = dropout(x) on flat arrays; called with a gradient for x it is its own backward pass."""
     keep = np.float32(256.0 / (256 - threshold))
     words = np.empty(128, np.uint64)
@@ -289,8 +330,8 @@ def drop(x, seed, threshold, out):
             out[first + j] = x[first + j] * keep if draw[j] >= limit else np.float32(0)
 
 
-@numba.njit(**_EXACT)
-def drop_add(x, seed, threshold, residual, out):
+@_exact
+def drop_add(x: Array, seed: np.uint64, threshold: int, residual: Array, out: Array) -> None:
     """out = dropout(x) + residual on flat arrays."""
     keep = np.float32(256.0 / (256 - threshold))
     words = np.empty(128, np.uint64)
@@ -303,8 +344,8 @@ def drop_add(x, seed, threshold, residual, out):
             out[first + j] = kept + residual[first + j]
 
 
-@numba.njit(**_EXACT)
-def relu_drop(x, seed, threshold, out):
+@_exact
+def relu_drop(x: Array, seed: np.uint64, threshold: int, out: Array) -> None:
     """out = dropout(relu(x)) on flat arrays; its gradient is grad * keep where out > 0."""
     keep = np.float32(256.0 / (256 - threshold))
     words = np.empty(128, np.uint64)
@@ -317,8 +358,8 @@ def relu_drop(x, seed, threshold, out):
             out[first + j] = x[first + j] * keep if alive else np.float32(0)
 
 
-@numba.njit(**_EXACT)
-def relu_drop_backward(grad, out, threshold, dx):
+@_exact
+def relu_drop_backward(grad: Array, out: Array, threshold: int, dx: Array) -> None:
     """dx = gradient of ``relu_drop`` from its own output, on flat arrays."""
     keep = np.float32(256.0 / (256 - threshold))
     for j in range(grad.shape[0]):

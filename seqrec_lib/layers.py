@@ -5,7 +5,7 @@ the most recent item whatever T is, and position tables are read from their end.
 
 A block does not care how its rows are stored. What depends on that (who attends to whom, which
 position a row has, how random numbers are drawn) stands in a *rows* object: `PaddedRows` here,
-which is the definition, and `packed.PackedRows`, which is the fast way to the same numbers on a CPU.
+which is the definition, and `packed.PackedRows`, the fast way to the same numbers on a CPU.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from seqrec_lib.checks import positive, probability
 
-_LOGITS_AT_ONCE = 2**20  # 4 MiB of float32: a chunk of logits stays in a core's cache
+_LOGITS_AT_ONCE = 2**18  # 1 MiB of float32: a chunk of logits stays in a core's cache
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ class Sequences:
         if drop_last < 0:
             raise ValueError(f"drop_last={drop_last} must not be negative")
         first = self.starts[ids]
-        stop = np.maximum(self.starts[ids + 1] - drop_last, first)
+        stop = self.starts[ids + 1] - drop_last  # may lie before first: then nothing is inside
         width = max(1, int((stop - first).max(initial=0)))
         width = width if maxlen is None else min(width, maxlen)
         place = stop[:, None] - width + np.arange(width)  # (B, T) places in the flat array

@@ -26,6 +26,7 @@ __all__ = [
     "Scorer",
     "candidate_ranks",
     "full_ranks",
+    "held_back",
     "rank_of_target",
     "sampled_candidates",
     "sampled_ranks",
@@ -222,7 +223,7 @@ def full_ranks(
     among = np.full(len(better), dataset.itemnum)
     if exclude_seen:
         before = Complement(
-            dataset.sequences.without_last(np.full(dataset.usernum + 1, _held_back(split))),
+            dataset.sequences.without_last(np.full(dataset.usernum + 1, held_back(split))),
             dataset.itemnum,
             also=[targets.numpy()],
         )
@@ -253,7 +254,6 @@ def _in_batches(
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     device = getattr(scorer, "device", torch.device("cpu"))
-    held_back = _held_back(split)
     lengths = torch.from_numpy(dataset.sequences.lengths)[users]
     order = lengths.argsort(descending=True, stable=True)
     better = torch.empty(len(users), dtype=torch.int64)
@@ -268,7 +268,7 @@ def _in_batches(
     )
     with bar, torch.inference_mode():
         for rows in order.split(batch_size):
-            histories = dataset.sequences.padded(users[rows].numpy(), drop_last=held_back)
+            histories = dataset.sequences.padded(users[rows].numpy(), drop_last=held_back(split))
             better[rows], tied[rows] = (
                 counts.cpu()
                 for counts in rank(
@@ -292,8 +292,8 @@ def _score(scorer: Scorer, users: Tensor, histories: Tensor, candidates: Tensor 
     return scores
 
 
-def _held_back(split: str) -> int:
-    """How many of a user's last items the model is not shown."""
+def held_back(split: str) -> int:
+    """How many of a user's last items the model is not shown: 1 at test time, 2 for validation."""
     if split not in ("test", "valid"):
         raise ValueError(f"split must be 'test' or 'valid', got {split!r}")
     return 1 if split == "test" else 2
@@ -301,7 +301,7 @@ def _held_back(split: str) -> int:
 
 def _targets(dataset: SASRecDataSet, split: str) -> np.ndarray:
     """int64 (U+1,), 0 for users without a target."""
-    targets = dataset.test_item if _held_back(split) == 1 else dataset.valid_item
+    targets = dataset.test_item if held_back(split) == 1 else dataset.valid_item
     if not targets.any():
         raise ValueError("no user has 3 items or more, so there is nothing to evaluate")
     return targets

@@ -48,7 +48,7 @@ class WarpSampler:
 
     def __init__(
         self,
-        User: Mapping[int, Sequence[int]] | Sequences,  # noqa: N803 - the contract's name
+        User: Mapping[int, Sequence[int]] | Sequences,
         usernum: int,
         itemnum: int,
         batch_size: int = 64,
@@ -72,8 +72,8 @@ class WarpSampler:
         full = able[self._complement.count(torch.from_numpy(able)).numpy() == 0]
         if len(full):
             raise ValueError(
-                f"user {int(full[0])} has every one of the {itemnum} items in training, so there is "
-                "no negative to draw: leave this user out, or check itemnum"
+                f"user {int(full[0])} has every one of the {itemnum} items in training: there is "
+                "no negative to draw. Leave this user out, or check itemnum"
             )
         self._users = torch.from_numpy(able)
         self._items = torch.from_numpy(sequences.items)
@@ -131,9 +131,13 @@ class WarpSampler:
         back = earlier - (place * earlier).long()  # 1..earlier windows before the last one
         return torch.where(slides & (earlier > 0), end - back, end)
 
-    def negatives(self, users: Tensor, k: int) -> Tensor:
-        """k more negatives for each of `users` (N,): (N, k)."""
-        return self._complement.draw(users, k, self.generator)
+    def settings(self) -> dict[str, float]:
+        """What decides the batches beside data and seed, as plain values."""
+        return {
+            "batch_size": self.batch_size,
+            "maxlen": self.maxlen,
+            "window_probability": self.window_probability,
+        }
 
     def next_batch(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(users (B,), seq (B, T), pos (B, T), neg (B, T)) as int64 arrays."""

@@ -268,7 +268,7 @@ class SASREC(nn.Module):
             )
         if candidates.dim() != 2 or len(candidates) != len(seq):
             raise ValueError(
-                f"candidate has shape {tuple(candidates.shape)}: it must be ({len(seq)}, candidates)"
+                f"candidate has shape {tuple(candidates.shape)}: must be ({len(seq)}, candidates)"
             )
         self._check_ids("input_seq", seq, 0)
         self._check_ids("candidate", candidates, 1)
@@ -280,7 +280,7 @@ class SASREC(nn.Module):
     def _check_ids(self, name: str, ids: Tensor, lowest: int) -> None:
         if ids.numel() and not lowest <= int(ids.min()) <= int(ids.max()) <= self.item_num:
             raise ValueError(
-                f"{name} holds ids from {int(ids.min())} to {int(ids.max())}, but item ids run from "
+                f"{name} holds ids from {int(ids.min())} to {int(ids.max())}, but must be from "
                 f"{lowest} to item_num={self.item_num}"
             )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import sys
 import time
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -13,13 +14,16 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from seqrec_lib.checkpoints import CheckpointFolder
 from seqrec_lib.checks import one_of, positive
+from seqrec_lib.config import config_to_dict
 from seqrec_lib.engine import PackedEngine, PaddedEngine
 from seqrec_lib.inference import packs
 from seqrec_lib.losses import Loss, as_loss
 from seqrec_lib.negatives import Complement
 from seqrec_lib.randomness import fresh_seed, make_generator
 from seqrec_lib.sampling import Batch, WarpSampler
+from seqrec_lib.sse import SSE
 
 if TYPE_CHECKING:
     from seqrec_lib.sasrec import SASREC
@@ -56,6 +60,9 @@ def train(
     precision: str = "float32",
     compiled: bool = False,
     threads: int | None = None,
+    sse: SSE | None = None,
+    checkpoints: str | Path | None = None,
+    keep_checkpoints: int = 2,
 ) -> dict[str, list[float]]:
     """Train by Adam, and keep the best epoch by validation where there is validation.
 
@@ -75,6 +82,11 @@ def train(
         precision: "bfloat16" runs the forward pass of the padded engine in bfloat16.
         compiled: torch.compile for the padded engine; the first step then takes a minute or so.
         threads: of the packed engine; None takes what torch uses.
+        sse: stochastic shared embeddings, see `sse.SSE`; None is none.
+        checkpoints: a folder. The run is saved there after every epoch and, started again with the
+            same settings (more epochs are allowed), goes on from the last one: with the library's
+            sampler and on one CPU it ends with the same weights as if it had never stopped.
+        keep_checkpoints: how many of the latest stay; each holds the best weights, too.
         verbose: a progress bar, and a line for every validation.
 
     Returns:
@@ -100,11 +112,24 @@ def train(
             f"{model.item_num}: build the model with item_num=dataset.itemnum"
         )
     loss = as_loss(loss)
+    if checkpoints is not None and (seed is None or not isinstance(sampler, WarpSampler)):
+        raise ValueError(
+            "checkpoints need seed= and the library's WarpSampler (with a seed, too): without them "
+            "a run cannot be gone on with as if it had never stopped"
+        )
     seed = fresh_seed() if seed is None else seed
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    model.to(device)
+    fast = packs(model.to(device), PRECISIONS[precision]) and not compiled
+    if engine == "packed" and not fast:
+        raise ValueError(
+            "engine='packed' is for float32 on a CPU, not compiled: use engine='padded' or 'auto'"
+        )
     generator = make_generator(seed, device)
-    batches = _Batches(dataset, sampler, loss, generator)
+    run: PackedEngine | PaddedEngine
+    if fast and engine != "padded":
+        run = PackedEngine(model, loss, generator, threads)
+    else:
+        run = PaddedEngine(model, loss, generator, PRECISIONS[precision], compiled)
     optimizer = torch.optim.Adam(
         model.parameters(),
         lr=learning_rate,
@@ -113,51 +138,134 @@ def train(
         weight_decay=model.l2_reg,
         fused=True,
     )
-    fast = packs(model, PRECISIONS[precision]) and not compiled
-    if engine == "packed" and not fast:
-        raise ValueError(
-            "engine='packed' is for float32 on a CPU, not compiled: use engine='padded' or 'auto'"
-        )
+    progress = _Progress(model, optimizer, generator, sampler)
+    folder: CheckpointFolder | nullcontext[None] = nullcontext()
+    if checkpoints is not None:
+        settings = {
+            "model": config_to_dict(model.config),
+            "sampler": sampler.settings() if isinstance(sampler, WarpSampler) else {},
+            "data": [dataset.usernum, dataset.itemnum, len(dataset.train.items)],
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "betas": list(betas),
+            "epsilon": epsilon,
+            "val_epoch": val_epoch,
+            "patience": patience,
+            "loss": repr(loss),
+            "sse": repr(sse),
+            "seed": seed,
+            "device": device.type,
+            "engine": type(run).__name__,
+            "precision": precision,
+            "threads": run.threads,
+        }
+        folder = CheckpointFolder(checkpoints, settings, keep_checkpoints)
+    batches = _Batches(dataset, sampler, loss, sse, generator, model)
     steps = max(1, int(np.count_nonzero(dataset.sequences.lengths)) // batch_size)
-    run: PackedEngine | PaddedEngine
-    if fast and engine != "padded":
-        run = PackedEngine(model, loss, generator, threads)
-    else:
-        run = PaddedEngine(model, loss, generator, PRECISIONS[precision], compiled)
-    history: dict[str, list[float]] = {"loss": [], "val_ndcg": [], "val_hr": []}
-    best, best_weights, waited = -math.inf, None, 0
     bar = tqdm(total=num_epochs, unit="epoch", file=sys.stdout, leave=False, disable=not verbose)
-    started = time.perf_counter()
-    with bar:
-        for epoch in range(1, num_epochs + 1):
-            with run:
-                history["loss"].append(_epoch(run, batches, optimizer, steps, epoch, learning_rate))
-            bar.set_postfix(loss=f"{history['loss'][-1]:.4f}", refresh=False)
-            bar.update()
-            if val_epoch and (epoch % val_epoch == 0 or epoch == num_epochs):
-                ndcg, hit_rate = model.evaluate_valid(dataset, seed, eval_batch_size)
-                history["val_ndcg"].append(ndcg)
-                history["val_hr"].append(hit_rate)
-                waited += 1
-                if ndcg > best:
-                    best, best_weights, waited = ndcg, copy.deepcopy(model.state_dict()), 0
-                if patience is not None and waited >= patience:
+    started, first, interrupted = time.perf_counter(), 0, False
+    history = progress.history
+    with folder as saved, bar:
+        if saved is not None and (state := saved.latest()) is not None:
+            progress.restore(state)
+        first = len(history["loss"])
+        bar.update(first)
+        try:
+            for epoch in range(first + 1, num_epochs + 1):
+                if patience is not None and progress.waited >= patience:
                     break
-    if best_weights is not None:
-        model.load_state_dict(best_weights)
+                with run:
+                    mean = _epoch(run, batches, optimizer, steps, epoch, learning_rate)
+                history["loss"].append(mean)
+                bar.set_postfix(loss=f"{mean:.4f}", refresh=False)
+                bar.update()
+                if val_epoch and (epoch % val_epoch == 0 or epoch == num_epochs):
+                    progress.validated(*model.evaluate_valid(dataset, seed, eval_batch_size))
+                if saved is not None:
+                    saved.save(epoch, progress.state())
+        except KeyboardInterrupt:
+            # the stop button of a notebook: what was reached so far is worth keeping
+            interrupted = True
+        progress.put_best_back()
     if verbose:
-        _report(history, steps, time.perf_counter() - started, best)
+        _report(history, first, steps, time.perf_counter() - started, progress.best, interrupted)
     return history
+
+
+class _Progress:
+    """All that changes while a run goes on: what a checkpoint has to hold."""
+
+    def __init__(
+        self,
+        model: SASREC,
+        optimizer: torch.optim.Optimizer,
+        generator: torch.Generator,
+        sampler: Sampler,
+    ) -> None:
+        self.model, self.optimizer, self.generator = model, optimizer, generator
+        self.sampler = sampler
+        self.history: dict[str, list[float]] = {"loss": [], "val_ndcg": [], "val_hr": []}
+        self.best, self.waited = -math.inf, 0
+        self.best_weights: dict[str, Tensor] | None = None
+
+    def validated(self, ndcg: float, hit_rate: float) -> None:
+        """Take a validation result down, and the weights when it is the best so far."""
+        self.history["val_ndcg"].append(ndcg)
+        self.history["val_hr"].append(hit_rate)
+        self.waited += 1
+        if ndcg > self.best:
+            self.best, self.waited = ndcg, 0
+            self.best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}
+
+    def put_best_back(self) -> None:
+        """Give the model the weights of the best validation, if there was one."""
+        if self.best_weights is not None:
+            self.model.load_state_dict(self.best_weights)
+
+    def state(self) -> dict[str, Any]:
+        """Tensors and plain values."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "history": self.history,
+            "best": self.best,
+            "best_weights": self.best_weights,
+            "waited": self.waited,
+        }
+        if isinstance(self.sampler, WarpSampler):
+            state["sampler"] = self.sampler.generator.get_state()
+        return state
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Become what `state` was taken of."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        for name, values in state["history"].items():
+            self.history[name][:] = values
+        self.best, self.waited = state["best"], state["waited"]
+        self.best_weights = state["best_weights"]
+        if isinstance(self.sampler, WarpSampler):
+            self.sampler.generator.set_state(state["sampler"])
 
 
 class _Batches:
     """Batches of tensors on the model's device, with as many negatives as the loss wants."""
 
     def __init__(
-        self, dataset: SASRecDataSet, sampler: Sampler, loss: Loss, generator: torch.Generator
+        self,
+        dataset: SASRecDataSet,
+        sampler: Sampler,
+        loss: Loss,
+        sse: SSE | None,
+        generator: torch.Generator,
+        model: SASREC,
     ) -> None:
-        self.sampler, self.loss, self.generator = sampler, loss, generator
+        self.sampler, self.loss, self.sse, self.generator = sampler, loss, sse, generator
         self.device, self.itemnum = generator.device, dataset.itemnum
+        # ids that the model has embeddings for; a model without users ignores them
+        self.usernum = getattr(model, "user_num", dataset.usernum)
         if isinstance(sampler, WarpSampler):
             sampler.to(self.device)
         self.unseen = None
@@ -166,28 +274,31 @@ class _Batches:
 
     def next(self) -> tuple[Batch, Tensor]:
         """A batch and its negatives (B, T, K)."""
-        if isinstance(self.sampler, WarpSampler):
-            batch = self.sampler.sample()
-        else:
-            users, *rest = (
-                torch.as_tensor(np.asarray(x), dtype=torch.int64) for x in self.sampler.next_batch()
-            )
-            batch = Batch(users.view(-1), *rest)
-            for name, ids in zip(("seq", "pos", "neg"), rest, strict=True):
-                if ids.dim() != 2 or not 0 <= int(ids.min()) <= int(ids.max()) <= self.itemnum:
-                    raise ValueError(
-                        f"the sampler's {name} has shape {tuple(ids.shape)} and ids from "
-                        f"{int(ids.min())} to {int(ids.max())}: it must be (batch, length) with "
-                        f"ids from 0 to {self.itemnum}"
-                    )
-            batch = Batch(*(x.to(self.device) for x in batch))
+        batch = self.sampler.sample() if isinstance(self.sampler, WarpSampler) else self._foreign()
         if self.unseen is None:
-            return batch, batch.neg.unsqueeze(2)[:, :, : self.loss.negatives]
-        real = batch.pos != 0
-        negatives = batch.pos.new_zeros(*batch.pos.shape, self.loss.negatives)  # (B, T, K)
-        rows = batch.users.unsqueeze(1).expand_as(real)[real]
-        negatives[real] = self.unseen.draw(rows, self.loss.negatives, self.generator)
+            negatives = batch.neg.unsqueeze(2)[:, :, : self.loss.negatives]
+        else:
+            real = batch.pos != 0
+            negatives = batch.pos.new_zeros(*batch.pos.shape, self.loss.negatives)  # (B, T, K)
+            rows = batch.users.unsqueeze(1).expand_as(real)[real]
+            negatives[real] = self.unseen.draw(rows, self.loss.negatives, self.generator)
+        if self.sse is not None:
+            batch = self.sse.replace(batch, self.usernum, self.itemnum, self.generator)
         return batch, negatives
+
+    def _foreign(self) -> Batch:
+        """A batch of a sampler that is not the library's: arrays, which are checked."""
+        users, *rest = (
+            torch.as_tensor(np.asarray(x), dtype=torch.int64) for x in self.sampler.next_batch()
+        )
+        for name, ids in zip(("seq", "pos", "neg"), rest, strict=True):
+            if ids.dim() != 2 or not 0 <= int(ids.min()) <= int(ids.max()) <= self.itemnum:
+                raise ValueError(
+                    f"the sampler's {name} has shape {tuple(ids.shape)} and ids from "
+                    f"{int(ids.min())} to {int(ids.max())}: it must be (batch, length) with "
+                    f"ids from 0 to {self.itemnum}"
+                )
+        return Batch(*(x.to(self.device) for x in (users.view(-1), *rest)))
 
 
 def _epoch(
@@ -214,12 +325,20 @@ def _epoch(
     return float(values.mean())
 
 
-def _report(history: dict[str, list[float]], steps: int, seconds: float, best: float) -> None:
-    epochs = len(history["loss"])
-    line = (
-        f"{epochs} epochs of {steps} steps in {seconds:.1f} s, loss {history['loss'][0]:.4f} to "
-        f"{history['loss'][-1]:.4f}"
-    )
+def _report(
+    history: dict[str, list[float]],
+    first: int,
+    steps: int,
+    seconds: float,
+    best: float,
+    interrupted: bool,
+) -> None:
+    losses = history["loss"]
+    if first:
+        print(f"went on from the checkpoint of epoch {first}")
+    line = f"{len(losses) - first} epochs of {steps} steps in {seconds:.1f} s"
+    if losses:
+        line += f", loss {losses[0]:.4f} to {losses[-1]:.4f}"
     if history["val_ndcg"]:
         line += f", best validation NDCG@10 {best:.4f}"
-    print(line)
+    print(line + (" (stopped by hand)" if interrupted else ""))

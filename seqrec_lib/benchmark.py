@@ -1,0 +1,223 @@
+"""How fast the library is on this machine: `python -m seqrec_lib.benchmark`.
+
+One table: each row's time, the share of what the arithmetic alone would take, memory and, with
+`--peer-python`, the same work by RecTools, measured in turn with ours.
+
+    python -m seqrec_lib.benchmark                            # MovieLens 1M
+    python -m seqrec_lib.benchmark --data ml-1m.txt           # a file of `user item` lines
+    python -m seqrec_lib.benchmark --rows train-200 --profile # where a training step's time goes
+    python -m seqrec_lib.benchmark --peer-python peer/bin/python
+
+RecTools wants an environment of its own: `python3.11 -m venv peer`, then
+`peer/bin/python -m pip install "rectools[torch]==0.19.0"`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+import seqrec_lib
+from seqrec_lib.benchmark_rows import ROWS, Row
+from seqrec_lib.benchmark_table import NOTES, about_runs, listed, table, table_of
+from seqrec_lib.benchmark_turns import Result, Setup, SideFailedError, measure, our_side
+from seqrec_lib.benchmark_worker import save_dataset
+from seqrec_lib.datasets import load_movielens
+from seqrec_lib.fetch import FILES
+from seqrec_lib.sample import make_sample
+from seqrec_lib.sequences import SASRecDataSet, prepare
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; returns 0, or 1 when something could not be measured."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.repeats < 1 or (options.threads is not None and options.threads < 1):
+        parser.error("--repeats and --threads must be at least 1")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: torch sees no GPU here; leave it out to measure the CPU")
+    peer = options.peer_python and shutil.which(options.peer_python)
+    if options.peer_python and not peer:
+        parser.error(f"--peer-python {options.peer_python}: there is no such interpreter")
+    try:
+        rows = choose_rows(options.rows, options.device)
+        dataset = load_data(options.data)
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
+    with tempfile.TemporaryDirectory() as folder:
+        setup = Setup(
+            Path(folder) / "data.npz", options.repeats, options.device, options.threads, peer
+        )
+        save_dataset(dataset, setup.data)
+        print(f"Data: {Path(options.data).name}, {dataset!r}", *about_machine(), sep="\n")
+        if options.profile:
+            return _profile(rows, setup)
+        results, problems = _measure(rows, setup)
+    if results:
+        print("", *about_runs(results), "", table_of(results), "", NOTES, sep="\n")
+    problems += [result.peer_error for result in results if result.peer_error]
+    for problem in problems:
+        print(f"\n{problem}", file=sys.stderr)
+    if options.json:
+        record = {
+            "data": repr(dataset),
+            "machine": about_machine(),
+            "rows": [asdict(result) for result in results],
+        }
+        Path(options.json).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return 1 if problems else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(len(row.name) for row in ROWS)
+    listed = "\n".join(f"  {row.name:{width}}  {row.title}" for row in ROWS)
+    parser = argparse.ArgumentParser(
+        prog="python -m seqrec_lib.benchmark",
+        description="How fast the library is on this machine, in one table.",
+        epilog=f"rows (those in bfloat16 with --device cuda only):\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--data",
+        default="ml-1m",
+        metavar="NAME|FILE",
+        help="a MovieLens release (default ml-1m), a file of `user item` lines, or `sample`",
+    )
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="some rows only, see below")
+    parser.add_argument("--repeats", type=int, default=3, help="timed turns of a row (default 3)")
+    parser.add_argument(
+        "--peer-python", metavar="PATH", help="the Python of an environment with RecTools 0.19"
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--threads", type=int, help="of both sides (default: what torch takes)")
+    parser.add_argument("--json", metavar="FILE", help="write every measurement there as well")
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="instead of the table: where the time of a training step goes, for the chosen epochs",
+    )
+    return parser
+
+
+def choose_rows(names: Sequence[str] | None, device: str) -> list[Row]:
+    """The rows of these names, in the table's order; None: all that this device can do.
+
+    Raises ValueError for a name that there is not, or that wants another device.
+    """
+    known = {row.name: row for row in ROWS}
+    for name in names or ():
+        if name not in known:
+            raise ValueError(f"--rows {name}: there is no such row; choose from {', '.join(known)}")
+        if known[name].gpu_only and device != "cuda":
+            raise ValueError(f"--rows {name}: this one is for a GPU, add --device cuda")
+    if names:
+        return [row for row in ROWS if row.name in names]
+    return [row for row in ROWS if device == "cuda" or not row.gpu_only]
+
+
+def load_data(name: str) -> SASRecDataSet:
+    """A MovieLens release, the built-in sample, or a file; nothing stands in for what is missing.
+
+    Raises FileNotFoundError that says what to do, ValueError for a file that is not as it should.
+    """
+    if name == "sample":
+        return prepare(make_sample().movielens)
+    if name not in FILES:
+        if not Path(name).is_file():
+            known = ", ".join(FILES)
+            raise FileNotFoundError(
+                f"--data {name}: neither a file of `user item` lines nor one of {known}, sample"
+            )
+        return SASRecDataSet(name)
+    try:
+        return prepare(load_movielens(name))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{error}\nOr measure on the built-in sample, whose times say nothing about {name}'s: "
+            "--data sample"
+        ) from error
+
+
+def _measure(rows: Sequence[Row], setup: Setup) -> tuple[list[Result], list[str]]:
+    """The rows that could be measured, and what went wrong with the others."""
+    results: list[Result] = []
+    problems: list[str] = []
+    sides = sum(2 if setup.peer and row.peer else 1 for row in rows)
+    bar = tqdm(total=sides * (setup.repeats + 1), unit="turn", file=sys.stdout, leave=False)
+    with bar:
+        for row in rows:
+            bar.set_description(row.name)
+            try:
+                results.append(measure(row, setup, bar.update))
+            except SideFailedError as failure:
+                problems.append(str(failure))
+            except KeyboardInterrupt:
+                problems.append(f"interrupted in {row.name}: the rows before it stand")
+                break
+    return results, problems
+
+
+def _profile(rows: Sequence[Row], setup: Setup) -> int:
+    rows = [row for row in rows if row.trains]
+    if not rows:
+        print("--profile is for epochs: none was chosen by --rows", file=sys.stderr)
+        return 1
+    for row in rows:
+        with our_side(row, setup, profile=True) as side:
+            found = side.hear()["profile"]
+        head = ("of a training step, by its own time", "calls", "ms", "share")
+        lines = [
+            (x["name"], f"{x['calls']:.1f}", f"{x['self_ms']:.2f}", f"{x['share']:.1%}")
+            for x in found["lines"]
+        ]
+        where = "on the GPU" if setup.device == "cuda" else "by one thread"
+        print(
+            f"\n{row.title}: {found['total_ms']:.1f} ms a step {where}, mean of {found['steps']}; "
+            f"{found['compiled_share']:.0%} of it in compiled loops\n",
+            table(head, lines),
+            sep="\n",
+        )
+    return 0
+
+
+def about_machine() -> list[str]:
+    """Processor, cores and GPU; then the versions of ours."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    parts = [processor(), f"{cores} cores", f"vectors: {torch.backends.cpu.get_cpu_capability()}"]
+    if torch.cuda.is_available():
+        parts.append(f"GPU: {torch.cuda.get_device_name()}")
+    else:
+        parts.append("no GPU")
+    ours = {"python": platform.python_version(), "seqrec_lib": seqrec_lib.__version__}
+    ours |= {name: version(name) for name in ("torch", "numpy", "numba")}
+    return ["Machine: " + ", ".join(parts), f"Ours: {listed(ours)}"]
+
+
+def processor() -> str:
+    """The processor's name, as the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    if sys.platform == "darwin":
+        asked = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
