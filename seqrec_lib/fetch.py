@@ -95,6 +95,41 @@ def locate(
     ) from cause
 
 
+def fetch_file(
+    file: str,
+    url: str,
+    sha256: str,
+    folder: str,
+    path: str | Path | None = None,
+    cache: str | Path | None = None,
+) -> Path:
+    """One file: path or path/file, $SEQREC_DATA/folder/file, the cache, else downloaded, verified.
+
+    Raises FileNotFoundError that says what to do by hand.
+    """
+    import pooch
+    import requests
+
+    places = [] if path is None else [Path(path), Path(path) / file]
+    if os.environ.get("SEQREC_DATA"):
+        places.append(Path(os.environ["SEQREC_DATA"]) / folder / file)
+    home = default_cache(cache) / folder
+    for place in [*places, home / file]:
+        if place.is_file():
+            return place
+    logger = pooch.get_logger()
+    was_quiet, logger.disabled = logger.disabled, True  # it prints this machine's paths
+    try:
+        return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=file, path=home))
+    except (OSError, ValueError, requests.RequestException) as error:
+        raise FileNotFoundError(
+            f"{file} is not on this machine, and downloading {url} failed: {error}\nBy hand: save "
+            f"it as {folder}/{file} in a folder, and set SEQREC_DATA to that folder."
+        ) from error
+    finally:
+        logger.disabled = was_quiet
+
+
 def _download(name: str, url: str, cache: Path, progress: bool) -> Path:
     """Download, verify and unpack beside the final folder, which appears only when whole."""
     import pooch
