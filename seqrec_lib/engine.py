@@ -8,21 +8,20 @@ dividing by the number of real positions of the whole batch is the same step.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor
 
+from seqrec_lib.inference import ROWS_AT_ONCE
 from seqrec_lib.layers import PaddedRows
 from seqrec_lib.losses import Loss
 from seqrec_lib.sampling import Batch
+from seqrec_lib.threads import CoreThreads
 
 if TYPE_CHECKING:
     from seqrec_lib.sasrec import SASREC
-
-_ROWS_AT_ONCE = 1024  # 200 KB a tensor at D = 50: a group's working set stays in the L2 cache
 
 
 class PaddedEngine:
@@ -87,47 +86,28 @@ class PackedEngine:
         training: bool = True,
     ) -> None:
         self.model, self.loss, self.generator = model, loss, generator
-        self.threads = torch.get_num_threads() if threads is None else threads
         self.training = training
         self._parameters = [p for p in model.parameters() if p.requires_grad]
-        self._torch_threads = torch.get_num_threads()
-        self._pool: ThreadPoolExecutor | None = None
+        self._cores = CoreThreads(threads)
+        self.threads = self._cores.count
 
     def __enter__(self) -> Self:
-        # Each of our threads works on its own group: torch's own must not divide the same cores
-        # again. The setting is the calling thread's and is put back.
-        self._torch_threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        if self.threads > 1:
-            self._pool = ThreadPoolExecutor(
-                self.threads - 1, "seqrec", initializer=torch.set_num_threads, initargs=(1,)
-            )
+        self._cores.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
-        torch.set_num_threads(self._torch_threads)
+    def __exit__(self, *exc: object) -> None:
+        self._cores.__exit__(*exc)
 
     def step(self, batch: Batch, negatives: Tensor) -> Tensor:
         """Fill the gradients; the mean loss of the batch. negatives: (B, T, K)."""
         groups = _divide(batch, negatives, self.threads)
         seeds = torch.randint(2**62, (len(groups),), generator=self.generator).tolist()
         count = sum(len(group.target) for group in groups)
-        work = [
-            list(zip(groups, seeds, strict=True))[w :: self.threads] for w in range(self.threads)
-        ]
-        if self._pool is None:
-            results = [self._run(part, count) for part in work]
-        else:
-            others = [self._pool.submit(self._run, part, count) for part in work[1:]]
-            results = [self._run(work[0], count), *(other.result() for other in others)]
+
+        def part(work: Sequence[tuple[_Group, int]]) -> tuple[Tensor, list[Tensor]]:
+            return self._run(work, count)
+
+        results = self._cores.share(part, list(zip(groups, seeds, strict=True)))
         loss, gradients = results[0]
         for more, others_gradients in results[1:]:
             loss = loss + more
@@ -137,7 +117,7 @@ class PackedEngine:
             parameter.grad = gradient
         return loss
 
-    def _run(self, work: list[tuple[_Group, int]], count: int) -> tuple[Tensor, list[Tensor]]:
+    def _run(self, work: Sequence[tuple[_Group, int]], count: int) -> tuple[Tensor, list[Tensor]]:
         """The share of one thread: its part of the mean loss, and of the gradients."""
         total = torch.zeros(())
         gradients: list[Tensor] = []
@@ -192,7 +172,7 @@ def _divide(batch: Batch, negatives: Tensor, threads: int) -> list[_Group]:
     order = order[lengths[order] > 0]
     if len(order) == 0:
         raise ValueError("a batch holds nothing but padding: the sampler gave no item at all")
-    groups = max(1, round(int(lengths.sum()) / _ROWS_AT_ONCE / threads)) * threads
+    groups = max(1, round(int(lengths.sum()) / ROWS_AT_ONCE / threads)) * threads
     # Dealt like cards, back and forth, sorted by length: each group gets about the same cost.
     deal = torch.arange(len(order)) % (2 * groups)
     deal = torch.minimum(deal, 2 * groups - 1 - deal)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from seqrec_lib.layers import PaddedRows
+from seqrec_lib.threads import CoreThreads
 
 if TYPE_CHECKING:
     from seqrec_lib.sasrec import SASREC
+
+ROWS_AT_ONCE = 1024  # 200 KB a tensor at D = 50: what is worked on stays in the L2 cache
 
 
 def last_hidden(model: SASREC, users: Tensor | None, histories: Tensor) -> Tensor:
@@ -23,7 +27,7 @@ def last_hidden(model: SASREC, users: Tensor | None, histories: Tensor) -> Tenso
     if packs(model, torch.float32):
         return _packed(model, users, seq)
     by_row = None if users is None else users.view(-1, 1).expand_as(seq)
-    return model.encode(seq, by_row, PaddedRows(seq != 0))[:, -1]
+    return model.encode(seq, by_row, PaddedRows(seq != 0), last=True).squeeze(1)
 
 
 def packs(model: SASREC, precision: torch.dtype) -> bool:
@@ -37,8 +41,32 @@ def _packed(model: SASREC, users: Tensor | None, seq: Tensor) -> Tensor:
 
     real = seq != 0
     real[:, -1] = True  # a sequence has at least one row; an empty history's is replaced below
-    rows = PackedRows(real.sum(dim=1), model.seq_max_len)
-    by_row = None if users is None else users.view(-1, 1).expand_as(seq)[real]
-    hidden = rows.last(model.encode(seq[real], by_row, rows))  # (B, D)
+    lengths = real.sum(dim=1)
+    out = torch.empty(len(seq), model.layer_normalization.gamma.shape[1])
+    parts, inference = _cut(lengths), torch.is_inference_mode_enabled()
+
+    def work(share: Sequence[slice]) -> None:
+        with torch.no_grad(), torch.inference_mode(inference):  # threads do not inherit them
+            for part in share:
+                kept = real[part]
+                rows = PackedRows(lengths[part], model.seq_max_len)
+                by_row = None
+                if users is not None:
+                    by_row = users[part].repeat_interleave(lengths[part])
+                out[part] = model.encode(seq[part][kept], by_row, rows, last=True)
+
+    if len(parts) == 1:
+        work(parts)
+    else:
+        with CoreThreads() as cores:
+            cores.share(work, parts)
     # The encoder leaves 0 at padding, which the last normalisation turns into its beta.
-    return torch.where(seq[:, -1:] == 0, model.layer_normalization.beta[-1], hidden)
+    return torch.where(seq[:, -1:] == 0, model.layer_normalization.beta[-1], out)
+
+
+def _cut(lengths: Tensor) -> list[slice]:
+    """Sequences in slices of about ROWS_AT_ONCE rows."""
+    slot = (lengths.cumsum(0) - 1) // ROWS_AT_ONCE
+    sizes = torch.unique_consecutive(slot, return_counts=True)[1]
+    ends = sizes.cumsum(0).tolist()
+    return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]

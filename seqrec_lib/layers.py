@@ -78,6 +78,14 @@ class PaddedRows:
         """x with its padded positions set to zero."""
         return x * self.real.unsqueeze(-1)
 
+    def last(self, x: Tensor) -> Tensor:
+        """The last position of each sequence: (B, T, D) → (B, 1, D)."""
+        return x[:, -1:]
+
+    def last_rows(self) -> PaddedRows:
+        """The rows that `last` gives."""
+        return PaddedRows(self.real[:, -1:], self.training, self.generator)
+
     def positions(self, table: Tensor) -> Tensor:
         """The row of `table` (n, D) that belongs to each position: the last T of them."""
         if table.shape[0] == 1:
@@ -105,6 +113,20 @@ class PaddedRows:
         variance = (x - mean).square().mean(dim=-1, keepdim=True)
         normal = (x - mean) / torch.sqrt(variance + epsilon)
         return normal * self.positions(gamma) + self.positions(beta)
+
+    def attention_of_last(self, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+        """As `attention` without dropout, for the queries of the last positions only.
+
+        q: (B, 1, D); k, v: (B, T, D) → (B, 1, D).
+        """
+        B, T, D = k.shape
+        q = q.view(B, 1, heads, D // heads).transpose(1, 2)  # (B, H, 1, D/H)
+        k, v = (x.view(B, T, heads, D // heads).transpose(1, 2) for x in (k, v))  # B H T D/H
+        scores = q @ k.transpose(-2, -1) / math.sqrt(D // heads)  # (B, H, 1, T)
+        allowed = self.real[:, None, None, :] & self.real_queries[:, None, -1:, None]
+        scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
+        mixed = (scores.softmax(dim=-1) * allowed) @ v  # (B, H, 1, D/H)
+        return mixed.transpose(1, 2).reshape(B, 1, D)
 
     def attention(self, q: Tensor, k: Tensor, v: Tensor, heads: int, rate: float) -> Tensor:
         """softmax(q kᵀ / sqrt(D/H)) v, each position over itself and the real ones before it.
@@ -171,10 +193,15 @@ class MultiHeadAttention(nn.Module):
         real, asking = rows_with_content(keys), rows_with_content(queries)
         return self.apply_to(queries, keys, PaddedRows(real, self.training, real_queries=asking))
 
-    def apply_to(self, queries: Tensor, keys: Tensor, rows: PaddedRows) -> Tensor:
-        """As `forward`, for rows of any kind."""
+    def apply_to(
+        self, queries: Tensor, keys: Tensor, rows: PaddedRows, last: bool = False
+    ) -> Tensor:
+        """As `forward`, for rows of any kind; `last`: only the last position of each asks."""
         q, k, v = self.Q(queries), self.K(keys), self.V(keys)
-        mixed = rows.attention(q, k, v, self.num_heads, self.dropout_rate)
+        if last:
+            mixed = rows.attention_of_last(q, k, v, self.num_heads)
+        else:
+            mixed = rows.attention(q, k, v, self.num_heads, self.dropout_rate)
         return mixed + queries if self.residual else mixed
 
 
@@ -301,25 +328,29 @@ class EncoderLayer(nn.Module):
         """(B, T, D), mask (B, T, 1) with 0 at padding → (B, T, D)."""
         return self.apply_to(x, PaddedRows(mask.squeeze(-1) != 0, training))
 
-    def apply_to(self, x: Tensor, rows: PaddedRows) -> Tensor:
-        """As `forward`, for rows of any kind."""
+    def apply_to(self, x: Tensor, rows: PaddedRows, last: bool = False) -> Tensor:
+        """As `forward`, for rows of any kind.
+
+        last: give the last position of each sequence only, (G, D), for scoring: keys and values
+        are made for all positions, everything else for one.
+        """
         first = self.layer_normalization.apply_to
+        asking, mine = (rows.last(x), rows.last_rows()) if last else (x, rows)
         if self.layout == "contract":
-            a = self.mha.apply_to(first(x, rows), x, rows)
-            out = self.ffn.apply_to(a, rows)
+            a = self.mha.apply_to(first(asking, mine), x, rows, last)
+            return mine.blank(self.ffn.apply_to(a, mine))
+        second = self.layer_normalization2.apply_to
+        if self.layout == "authors":
+            z = second(self.mha.apply_to(first(asking, mine), x, rows, last), mine)
+            out = self.ffn.apply_to(z, mine)
+        elif self.layout == "pre-norm":
+            h = first(x, rows)
+            y = self._plus(asking, self.mha.apply_to(rows.last(h) if last else h, h, rows, last))
+            out = self._plus(y, self.ffn.apply_to(second(y, mine), mine))
         else:
-            second = self.layer_normalization2.apply_to
-            if self.layout == "authors":
-                z = second(self.mha.apply_to(first(x, rows), x, rows), rows)
-                out = self.ffn.apply_to(z, rows)
-            elif self.layout == "pre-norm":
-                h = first(x, rows)
-                y = self._plus(x, self.mha.apply_to(h, h, rows))
-                out = self._plus(y, self.ffn.apply_to(second(y, rows), rows))
-            else:
-                y = first(self.mha.apply_to(x, x, rows), rows)
-                out = second(self.ffn.apply_to(y, rows), rows)
-        return rows.blank(out)
+            y = first(self.mha.apply_to(asking, x, rows, last), mine)
+            out = second(self.ffn.apply_to(y, mine), mine)
+        return mine.blank(out)
 
     def _plus(self, x: Tensor, change: Tensor) -> Tensor:
         return x + change if self.residuals else change
@@ -370,8 +401,9 @@ class Encoder(nn.Module):
         """(B, T, D), mask (B, T, 1) → (B, T, D)."""
         return self.apply_to(x, PaddedRows(mask.squeeze(-1) != 0, training))
 
-    def apply_to(self, x: Tensor, rows: PaddedRows) -> Tensor:
-        """As `forward`, for rows of any kind."""
-        for layer in self.enc_layers:
-            x = layer.apply_to(x, rows)  # type: ignore[operator]
-        return x
+    def apply_to(self, x: Tensor, rows: PaddedRows, last: bool = False) -> Tensor:
+        """As `forward`, for rows of any kind; `last`: the last position of each sequence only."""
+        layers = list(self.enc_layers)
+        for layer in layers:
+            x = layer.apply_to(x, rows, last and layer is layers[-1])  # type: ignore[operator]
+        return rows.last(x) if last and not layers else x

@@ -45,6 +45,7 @@ class PackedRows(PaddedRows):
         n = int(self.starts[-1])
         ends = np.repeat(self.starts[1:], np.diff(self.starts))
         self.place = seq_max_len - ends + np.arange(n)  # (N,) each row's position
+        self._length = seq_max_len
         self._zeros = np.zeros(n, np.int64)
         self._seed = seed
 
@@ -55,6 +56,10 @@ class PackedRows(PaddedRows):
     def last(self, x: Tensor) -> Tensor:
         """The last row of each sequence: (N, D) → (G, D)."""
         return x[torch.from_numpy(self.starts[1:] - 1)]
+
+    def last_rows(self) -> PackedRows:
+        """The rows that `last` gives."""
+        return PackedRows(torch.ones(len(self.starts) - 1, dtype=torch.int64), self._length)
 
     def blank(self, x: Tensor) -> Tensor:
         """x itself: nothing is padded."""
@@ -92,6 +97,12 @@ class PackedRows(PaddedRows):
         """See `PaddedRows.attention`; q, k, v: (N, D) → (N, D)."""
         threshold = threshold_of(rate) if self.training else 0
         return _Attention.apply(q, k, v, self.starts, heads, threshold, self._next_seed())
+
+    def attention_of_last(self, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+        """See `PaddedRows.attention_of_last`; q: (G, D), k, v: (N, D) → (G, D). No gradient."""
+        out = torch.empty_like(q)
+        kernels.attention_of_last(_array(q), _array(k), _array(v), self.starts, heads, out.numpy())
+        return out
 
 
 def _array(x: Tensor) -> np.ndarray:

@@ -174,16 +174,20 @@ class SASREC(nn.Module):
         """What the encoder reads at each row, before positions: (…,) ids → (…, D)."""
         return self._scaled_items(items)
 
-    def encode(self, items: Tensor, users: Tensor | None, rows: PaddedRows) -> Tensor:
+    def encode(
+        self, items: Tensor, users: Tensor | None, rows: PaddedRows, last: bool = False
+    ) -> Tensor:
         """Hidden states: (B, T) or packed (N,) ids → (B, T, D) or (N, D). SASRec eq. (1) to (5).
 
         users: ids of the shape of `items`, where the model has users.
+        last: only the state after the last position of each sequence, (B, 1, D) or (G, D).
         """
         x = self._inputs(items, users)
         if self.config.positions:
             x = x + rows.positions(self.positional_embedding_layer.weight)
         x = rows.blank(rows.dropout(x, self.dropout_rate))
-        return self.layer_normalization.apply_to(self.encoder.apply_to(x, rows), rows)
+        x = self.encoder.apply_to(x, rows, last)
+        return self.layer_normalization.apply_to(x, rows.last_rows() if last else rows)
 
     @property
     def item_table(self) -> Tensor:
