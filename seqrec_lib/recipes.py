@@ -130,10 +130,15 @@ def _sse_tables() -> list[Recipe]:
 def _losses() -> list[Recipe]:
     return [
         Recipe(
-            "losses", f"{loss.name} n={n}", "ml-1m", _sasrec("ml-1m", seq_max_len=n), loss, **more
+            "losses",
+            f"{loss.name} n={n}",
+            "ml-1m",
+            _sasrec("ml-1m", seq_max_len=n),
+            loss,
+            epochs=epochs,
         )
         for n in (50, 200)
-        for loss, more in ((BCE(), {}), (CrossEntropy(), {"epochs": 60}))
+        for loss, epochs in ((BCE(), 200), (CrossEntropy(), 60))
     ]
 
 

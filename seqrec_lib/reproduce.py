@@ -1,7 +1,8 @@
 """Reproduce a published table: `python -m seqrec_lib.reproduce TABLE`.
 
 Each run is resumable (checkpoints in build/runs), and is recorded when it ends: one line in
-data/results/TABLE.csv, its curve, and the rank of every user. What is recorded is not run again.
+data/results/TABLE.csv, its curve, and the rank of every user; its weights stay in build/runs. What
+is recorded is not run again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pandas as pd
 import torch
 
 import seqrec_lib
+from seqrec_lib.checkpoints import save_model
 from seqrec_lib.metrics import summarise
 from seqrec_lib.ranking import full_ranks, sampled_ranks
 from seqrec_lib.ranks import Ranks
@@ -102,6 +104,7 @@ def run(
     sampled = sampled_ranks(model, dataset, seed=CANDIDATE_SEED)
     full = full_ranks(model, dataset)
     line = _line(recipe, seed, epochs, history, sampled, full, seconds, model.device)
+    save_model(model, work / f"{label}.safetensors", {"title": label, **line.to_dict()})
     _record(line, label, history, sampled, full, results)
     shutil.rmtree(work / label)
     return line
@@ -129,7 +132,7 @@ def _line(
         table = summarise(ranks, ks=(10,))
         for metric in ("HR@10", "NDCG@10"):
             for column, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
-                number = round(float(table.loc[metric, column]), 5)
+                number = round(float(table[column][metric]), 5)
                 values[f"{protocol}_{metric.lower().replace('@10', '')}{suffix}"] = number
     name = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or "cpu"
     values |= {
