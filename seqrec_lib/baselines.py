@@ -155,8 +155,9 @@ def _counts(dataset: SASRecDataSet) -> np.ndarray:
 def _zeros_and_ones(items: np.ndarray, starts: np.ndarray, item_num: int) -> sparse.csr_array:
     """float32 (rows, I+1): 1 where row r's items[starts[r]:starts[r + 1]] hold the item."""
     ones = np.ones(len(items), dtype=np.float32)
-    matrix = sparse.csr_array((ones, items, starts), shape=(len(starts) - 1, item_num + 1))
-    matrix.sum_duplicates()
+    shape = (len(starts) - 1, item_num + 1)
+    matrix = sparse.csr_array((ones, items, starts), shape=shape, copy=True)
+    matrix.sum_duplicates()  # in place: without the copy it would sort the data set's own items
     matrix.data[:] = 1
     return matrix
 

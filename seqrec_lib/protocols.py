@@ -100,7 +100,7 @@ def protocol_table(
     # everything in the order in which it came, not in the alphabet's
     came = {name: table[name].unique().tolist() for name in ("protocol", "metric", "model")}
     return table.sort_values(
-        list(came), key=lambda column: column.map(came[column.name].index), ignore_index=True
+        list(came), key=lambda column: column.map(came[str(column.name)].index), ignore_index=True
     )
 
 

@@ -57,6 +57,14 @@ def test_only_training_items_are_looked_at(baseline):
     assert torch.equal(*scores)
 
 
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_the_data_set_is_left_as_it_was(baseline):
+    data, untouched = dataset(), dataset()
+    baseline(data).score(None, HISTORIES)
+    assert data.train == untouched.train
+    assert data.sequences == untouched.sequences
+
+
 def test_popularity_is_the_count():
     data = dataset()
     counts = Counter(item for items in train_lists(data) for item in items)

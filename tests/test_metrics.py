@@ -322,6 +322,10 @@ def test_lists_are_described_with_intervals():
         # as wide as other users of the same kind make it (the bootstrap's error is to be cautious)
         reach = 1.96 * np.std([values[metric] for values in spread])
         assert 0.6 * reach < (row["high"] - row["low"]) / 2 < 2 * reach
+    mine = lists(np.random.default_rng(1))
+    row = describe_lists(mine, counts, resamples=5000, confidence=0.9).loc["popularity@10"]
+    error = counts[mine].mean(axis=1).std() / 200**0.5
+    assert (row["high"] - row["value"]) / error == pytest.approx(1.6449, rel=0.04)
 
 
 def test_lists_are_checked():

@@ -1,0 +1,107 @@
+"""The table of models by both protocols agrees with the calls that it is made of."""
+
+import numpy as np
+import pytest
+
+from seqrec_lib.baselines import ItemKNN, MarkovChain, Popularity
+from seqrec_lib.catalogue import catalogue_coverage
+from seqrec_lib.metrics import compare, summarise
+from seqrec_lib.protocols import both_protocols, pairs_table, protocol_table
+from seqrec_lib.ranking import full_ranks, sampled_ranks
+from seqrec_lib.recommend import recommend
+from seqrec_lib.sequences import SASRecDataSet
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    rng = np.random.default_rng(0)
+    lists = {
+        u: np.cumsum(rng.integers(0, 4, size=rng.integers(3, 30))) % 40 + 1 for u in range(1, 121)
+    }
+    return SASRecDataSet.from_sequences(lists, itemnum=40)
+
+
+@pytest.fixture(scope="module")
+def models(dataset):
+    return {
+        "neighbours": ItemKNN(dataset),
+        "chain": MarkovChain(dataset),
+        "popularity": Popularity(dataset),
+    }
+
+
+@pytest.mark.parametrize("split", ["test", "valid"])
+def test_every_row_is_what_the_single_call_gives(dataset, models, split):
+    table = protocol_table(models, dataset, split, num_negatives=9, seed=5, ks=(1, 5))
+    assert list(table.columns) == ["protocol", "metric", "model", "place", "value", "low", "high"]
+    assert table["model"].tolist()[:3] == ["neighbours", "chain", "popularity"]
+    assert table["metric"].unique().tolist()[:3] == ["HR@1", "NDCG@1", "MRR@1"]
+    assert table["protocol"].unique().tolist() == ["sampled", "full", "lists"]
+    for name, model in models.items():
+        alone = {
+            "sampled": sampled_ranks(model, dataset, split, num_negatives=9, seed=5),
+            "full": full_ranks(model, dataset, split),
+        }
+        for protocol, ranks in alone.items():
+            rows = table[(table["protocol"] == protocol) & (table["model"] == name)]
+            expected = summarise(ranks, ks=(1, 5), seed=5)
+            values = rows.set_index("metric")[["value", "low", "high"]]
+            assert values.to_numpy() == pytest.approx(expected.loc[values.index].to_numpy())
+
+
+def test_places_are_the_order_of_values(dataset, models):
+    table = protocol_table(models, dataset)
+    for (protocol, _), rows in table.groupby(["protocol", "metric"]):
+        if protocol == "lists":
+            assert rows["place"].isna().all()
+        else:
+            best_first = rows.sort_values("value", ascending=False)
+            assert best_first["place"].tolist() == [1, 2, 3]
+
+
+def test_lists_are_those_before_the_target(dataset, models):
+    table = protocol_table(models, dataset, ks=(5,)).set_index(["protocol", "metric", "model"])
+    shorter = {u: dataset.sequences[u][:-1] for u in dataset.sequences}
+    lists = recommend(
+        models["chain"],
+        SASRecDataSet.from_sequences(shorter, itemnum=40),
+        users=list(shorter),
+        k=5,
+    )
+    items = lists["item"].to_numpy().reshape(-1, 5)
+    assert table.loc[("lists", "coverage@5", "chain"), "value"] == catalogue_coverage(items, 40)
+
+
+def test_ranks_that_are_there_are_not_made_again(dataset, models):
+    ranks = both_protocols(models, dataset)
+    expected = protocol_table(models, dataset)
+    assert protocol_table(models, dataset, ranks=ranks).equals(expected)
+
+
+def test_pairs_show_where_the_order_turns(dataset, models):
+    ranks = both_protocols(models, dataset)
+    assert not pairs_table(ranks, permutations=500).loc[2, "turned"]
+    # made to disagree: each gets the other's sampled ranks
+    ranks["sampled"]["chain"], ranks["sampled"]["popularity"] = (
+        ranks["sampled"]["popularity"],
+        ranks["sampled"]["chain"],
+    )
+    table = pairs_table(ranks, permutations=500)
+    assert list(zip(table["a"], table["b"], strict=True)) == [
+        ("neighbours", "chain"),
+        ("neighbours", "popularity"),
+        ("chain", "popularity"),
+    ]
+    row = table.iloc[2]
+    assert row["turned"]
+    for protocol in ("sampled", "full"):
+        test = compare(
+            ranks[protocol]["chain"], ranks[protocol]["popularity"], permutations=500
+        ).loc["NDCG@10"]
+        assert row[protocol] == test["difference"]
+        assert row[f"{protocol} p"] == test["p_value"]
+
+
+def test_no_models_is_an_error(dataset):
+    with pytest.raises(ValueError, match="models is empty"):
+        both_protocols({}, dataset)
