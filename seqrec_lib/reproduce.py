@@ -104,7 +104,11 @@ def run(
     sampled = sampled_ranks(model, dataset, seed=CANDIDATE_SEED)
     full = full_ranks(model, dataset)
     line = _line(recipe, seed, epochs, history, sampled, full, seconds, model.device)
-    save_model(model, work / f"{label}.safetensors", {"title": label, **line.to_dict()})
+    save_model(
+        model,
+        work / f"{label}.safetensors",
+        {"title": label} | {str(key): value for key, value in line.items()},
+    )
     _record(line, label, history, sampled, full, results)
     shutil.rmtree(work / label)
     return line
