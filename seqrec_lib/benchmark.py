@@ -32,7 +32,7 @@ from tqdm import tqdm
 
 import seqrec_lib
 from seqrec_lib.benchmark_rows import ROWS, Row
-from seqrec_lib.benchmark_table import NOTES, about_runs, listed, table, table_of
+from seqrec_lib.benchmark_table import about_runs, listed, notes, table, table_of
 from seqrec_lib.benchmark_turns import Result, Setup, SideFailedError, measure, our_side
 from seqrec_lib.benchmark_worker import save_dataset
 from seqrec_lib.datasets import load_movielens
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _profile(rows, setup)
         results, problems = _measure(rows, setup)
     if results:
-        print("", *about_runs(results), "", table_of(results), "", NOTES, sep="\n")
+        print("", *about_runs(results), "", table_of(results), "", notes(results), sep="\n")
     problems += [result.peer_error for result in results if result.peer_error]
     for problem in problems:
         print(f"\n{problem}", file=sys.stderr)

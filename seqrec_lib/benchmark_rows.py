@@ -73,21 +73,28 @@ class Row:
         return self.precision != "float32"
 
 
-def sequence_flops(model: SASREC, lengths: np.ndarray) -> np.ndarray:
+def sequence_flops(model: SASREC, lengths: np.ndarray, last: bool = False) -> np.ndarray:
     """The arithmetic of a forward pass for each of some sequences, without logits.
 
-    lengths: (G,) real positions of each → (G,) multiplications and additions, two for each
-    multiplication in a matrix product. In every block each real position costs 3 · 2D² for Q, K, V
-    and 2 · 2DC for the feed-forward network (D → C → D); each of the L(L+1)/2 pairs of a query and
-    a key that it may look at costs 4D: 2D for the score, 2D for its share of the values. Not
-    counted: padding, the future, softmax, normalisation, dropout, look-ups and Adam.
+    lengths: (G,) real positions of each → (G,) multiplications and additions: a matrix product of
+    (a, b) and (b, c) is 2abc. In every block each real position costs 3 · 2D² for Q, K, V and
+    2 · 2DC for the feed-forward network (D → C → D); each of the L(L+1)/2 pairs of a query and a
+    key that it may look at costs 4D: 2D for the score, 2D for its share of the values.
+
+    last: for scoring, which asks the last position only: the last block still has K and V of all L
+    positions, but one query, hence L pairs, and one position in the feed-forward network.
+
+    Not counted: padding, the future, softmax, normalisation, dropout, look-ups and Adam.
     """
     L = lengths.astype(np.float64)
     D = model.layer_normalization.gamma.shape[1]
     total = np.zeros_like(L)
-    for layer in model.encoder.enc_layers:
+    layers = list(model.encoder.enc_layers)
+    for layer in layers:
         C = cast(EncoderLayer, layer).ffn.conv_layer1.out_channels
-        total += L * (6 * D**2 + 4 * D * C) + L * (L + 1) / 2 * 4 * D
+        one = last and layer is layers[-1]
+        asking, pairs = (1, L) if one else (L, L * (L + 1) / 2)
+        total += L * 4 * D**2 + asking * (2 * D**2 + 4 * D * C) + pairs * 4 * D
     return total
 
 
@@ -137,7 +144,7 @@ def evaluate_all(bench: Bench, *, maxlen: int, users: bool = False) -> Work:
     model = _model(bench, maxlen, users).to(bench.device)
     lengths = np.minimum(data.sequences.lengths[data.test_item > 0] - 1, maxlen)
     logits = (1 + model.num_neg_test) * logit_flops(model)
-    flops = float((sequence_flops(model, lengths) + logits).sum())
+    flops = float((sequence_flops(model, lengths, last=True) + logits).sum())
     return Work(partial(model.evaluate, data, seed=0), len(lengths), flops)
 
 
@@ -148,7 +155,7 @@ def recommend_all(bench: Bench, *, maxlen: int, users: bool = False) -> Work:
     everyone = np.flatnonzero(data.sequences.lengths)
     lengths = np.minimum(data.sequences.lengths[everyone], maxlen)
     logits = data.itemnum * logit_flops(model)
-    flops = float((sequence_flops(model, lengths) + logits).sum())
+    flops = float((sequence_flops(model, lengths, last=True) + logits).sum())
     return Work(partial(recommend, model, data, users=everyone, k=TOP), len(everyone), flops)
 
 

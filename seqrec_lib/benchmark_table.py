@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from seqrec_lib.benchmark_turns import Result
 
-NOTES = """\
-Seconds: the median of the repeats (least–most). First call: before them, in a fresh process, with
-what it compiles or loads; compiled loops stay on disk. Epochs are 128 sequences a step, 2 blocks,
-1 head, dropout 0.2; width 50 (SSE-PT: 50 for the item and 50 for the user).
-Floor: the arithmetic alone at the speed of a large matrix product, measured in the row's process.
-Arithmetic: projections and feed-forward of real positions, attention over the causal half, logits;
-a backward pass counts twice a forward pass. Memory: the most a process held that did only this row.
-Times faster: sequence for sequence, the median of the pairs of turns (least–most). The peer is
-RecTools' SASRecModel with the same data and settings. It has no counterpart of evaluate's 100 drawn
-negatives, nor of SSE-PT: those rows are without a peer."""
+_NOTES = """\
+- Seconds: the median of the repeats (least–most). First call: before them, in a fresh process, with
+  what it compiles or loads; compiled loops stay on disk.
+- Epochs: 128 sequences a step, 2 blocks, 1 head, dropout 0.2, width 50 (SSE-PT: 50 + 50).
+- Floor: the arithmetic alone, at the speed of a large matrix product measured in the same process.
+  Arithmetic is what projections and feed-forward of real positions, attention over the causal half
+  and the logits need; a backward pass counts twice; scoring asks the last position only.
+- MB: the most that a process held which did only this row."""
+_PEER_NOTES = """\
+- Peer: RecTools' SASRecModel, same data and settings, in turn with ours. Times faster: sequence for
+  sequence, the median of the pairs of turns (least–most).
+- No peer: RecTools has neither SSE-PT nor an evaluation by 100 drawn negatives; the evaluation of
+  `recommenders`, which has both, is not run here."""
+
+
+def notes(results: Sequence[Result]) -> str:
+    """What the table's words mean."""
+    return "\n".join([_NOTES, *[_PEER_NOTES] * _with_peers(results)])
+
+
+def _with_peers(results: Sequence[Result]) -> bool:
+    return any(result.peer is not None or result.peer_error for result in results)
 
 
 def about_runs(results: Sequence[Result]) -> list[str]:
@@ -26,7 +38,7 @@ def about_runs(results: Sequence[Result]) -> list[str]:
     if peers:
         assert peers[0].peer is not None
         versions = listed(peers[0].peer_versions or {})
-        lines.append(f"Peer: {versions}; {peers[0].peer.threads} threads")
+        lines.append(f"Peer: {versions}, threads {peers[0].peer.threads}")
     speeds = [result.matmul_gflops for result in results]
     lines.append(
         f"Threads: {results[0].ours.threads}. A large matrix product reached "
@@ -37,31 +49,32 @@ def about_runs(results: Sequence[Result]) -> list[str]:
 
 def table_of(results: Sequence[Result]) -> str:
     """The table of all rows, in Markdown."""
-    head = ["", "first call, s", "seconds", "sequences/s", "GFLOP/s", "floor, s", "share of floor"]
-    head += ["MB"]
-    on_gpu = any(result.ours.gpu_mb is not None for result in results)
-    peers = any(result.peer is not None or result.peer_error for result in results)
-    head += ["GPU MB"] * on_gpu + ["peer, s", "peer MB", "times faster"] * peers
-    lines = []
-    for result in results:
-        ours, floor = result.ours, result.floor
-        line = [result.title, _number(ours.first), _spread(ours.seconds), f"{ours.rate:,.0f}"]
-        line += [_number(result.gflops), _number(floor)]
-        line += [
-            f"{floor / statistics.median(ours.seconds):.0%}" if floor else "",
-            _number(ours.memory_mb),
+    columns: list[tuple[str, Callable[[Result], str]]] = [
+        ("", lambda row: row.title),
+        ("first call, s", lambda row: _number(row.ours.first)),
+        ("seconds", lambda row: _spread(row.ours.seconds)),
+        ("sequences/s", lambda row: f"{row.ours.rate:,.0f}"),
+        ("GFLOP/s", lambda row: _number(row.gflops)),
+        ("floor, s", lambda row: _number(row.floor)),
+        ("share of floor", lambda row: "" if row.share is None else f"{row.share:.0%}"),
+        ("MB", lambda row: _number(row.ours.memory_mb)),
+    ]
+    if any(row.ours.gpu_mb is not None for row in results):
+        columns.append(("GPU MB", lambda row: _number(row.ours.gpu_mb)))
+    if _with_peers(results):
+        columns += [
+            ("peer, s", _peer_seconds),
+            ("peer MB", lambda row: _number(row.peer.memory_mb) if row.peer else ""),
+            ("times faster", lambda row: _spread(row.ratios) if row.ratios else ""),
         ]
-        line += [_number(ours.gpu_mb)] * on_gpu
-        if peers and result.peer is not None:
-            line += [
-                _spread(result.peer.seconds),
-                _number(result.peer.memory_mb),
-                _spread(result.ratios),
-            ]
-        elif peers:
-            line += ["failed" if result.peer_error else "", "", ""]
-        lines.append(line)
-    return table(head, lines)
+    head = [title for title, _ in columns]
+    return table(head, [[cell(row) for _, cell in columns] for row in results])
+
+
+def _peer_seconds(row: Result) -> str:
+    if row.peer is not None:
+        return _spread(row.peer.seconds)
+    return "failed" if row.peer_error else ""
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -85,6 +98,8 @@ def _number(value: float | None) -> str:
 
 
 def _spread(values: Sequence[float]) -> str:
+    if len(values) == 1:
+        return _number(values[0])
     middle, low, high = statistics.median(values), min(values), max(values)
     return f"{_number(middle)} ({_number(low)}–{_number(high)})"
 

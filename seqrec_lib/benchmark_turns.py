@@ -83,6 +83,11 @@ class Result:
         return self.flops and self.flops / self.matmul_gflops / 1e9
 
     @property
+    def share(self) -> float | None:
+        """Of the floor: the part of the time that the arithmetic alone would take."""
+        return self.floor and self.floor / statistics.median(self.ours.seconds)
+
+    @property
     def ratios(self) -> list[float]:
         """How many times faster ours is, sequence for sequence, for each pair of turns."""
         if self.peer is None:
