@@ -87,7 +87,7 @@ def test_csv_release_reads_quotes_half_stars_and_missing_years(tmp_path: Path) -
         ),
         ("ml-1m", ONE_M, "ratings.dat", b"1::2::3::4\n1::x::3::4\n", "line 2: item 'x'"),
         ("ml-1m", ONE_M, "ratings.dat", b"1:2:3:4\n", "line 1: 1 columns"),
-        ("ml-1m", ONE_M, "ratings.dat", b"1::2::3::4\n1:\x1f:2::3::4\n", "line 2"),
+        ("ml-1m", ONE_M, "ratings.dat", b"1::2::3::4\n1\x1f2::3::4\n", "line 2: 3 columns"),
         ("ml-1m", ONE_M, "ratings.dat", b"1::2::nan::4\n", "line 1: rating 'nan'"),
         ("ml-1m", ONE_M, "ratings.dat", b"", "ratings.dat holds no rows"),
         (

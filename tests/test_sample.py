@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.stats import hypergeom
 
 from seqrec_lib.datasets import read_movielens
 from seqrec_lib.sample import SampleWorld, make_sample
@@ -270,6 +271,37 @@ def test_best_attainable_by_drawing(
     for values, name in ((hits, "hr"), (gains, "ndcg")):
         error = np.std(values) / np.sqrt(len(values))
         assert best[name] == pytest.approx(np.mean(values), abs=4 * error)
+
+
+@pytest.mark.parametrize("negatives", [None, 20, 100])
+@pytest.mark.parametrize("split", ["test", "valid"])
+def test_best_attainable_for_a_few_users(
+    sample_world: SampleWorld, sample_dataset: SASRecDataSet, negatives: int | None, split: str
+) -> None:
+    """Every film in turn as the target; how many better ones are drawn is hypergeometric."""
+    some = {u: sample_dataset.sequences[user] for u, user in enumerate((1, 2, 700), start=1)}
+    dataset = SASRecDataSet.from_sequences(some, itemnum=300, items=sample_dataset.items)
+    model = sample_world.scorer(dataset)
+    ndcg = []
+    for items in some.values():
+        history = items[: -1 if split == "test" else -2]
+        chance = model.probabilities(history[None])[0]
+        unseen = np.setdiff1d(np.arange(1, 301), history)
+        count = len(unseen) - 1
+        place, drawn = np.arange(count + 1), np.arange(10)
+        if negatives is None:
+            gains = np.where(place < 10, 1 / np.log2(place + 2), 0.0)
+        else:
+            share = hypergeom.pmf(drawn, count, place[:, None], negatives)
+            gains = (share / np.log2(drawn + 2)).sum(axis=1)
+        total = 0.0
+        for target in unseen:
+            better = (chance[unseen] > chance[target]).sum()
+            tied = (chance[unseen] == chance[target]).sum()  # the target among them
+            total += chance[target] * gains[better : better + tied].mean()
+        ndcg.append(total)
+    best = sample_world.best_attainable(dataset, negatives, split=split)
+    assert best["ndcg"] == pytest.approx(np.mean(ndcg), rel=1e-9)
 
 
 def test_scorer(sample_world: SampleWorld, sample_dataset: SASRecDataSet) -> None:
