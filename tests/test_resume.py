@@ -1,0 +1,221 @@
+"""A run that is killed, interrupted or starved goes on as if nothing had happened."""
+
+import contextlib
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from seqrec_lib.checkpoints import CheckpointFolder, load_model, save_model
+from seqrec_lib.sampling import WarpSampler
+from seqrec_lib.sasrec import SASREC
+from seqrec_lib.sequences import SASRecDataSet
+from seqrec_lib.ssept import SSEPT
+
+KILLS = 20
+# A process that has imported everything once, and forks a run at every line it reads: starting
+# Python and torch anew for each kill would take most of the test's time.
+NURSERY = """
+import os, sys
+sys.path.insert(0, sys.argv[2])
+from test_resume import train_small
+train_small(epochs=1)
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        train_small(sys.argv[1])
+        os._exit(0)
+    print(child, flush=True)
+    status = os.waitpid(child, 0)[1]
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+def small_dataset():
+    picks = random.Random(5)
+    return SASRecDataSet.from_sequences(
+        {
+            user: [picks.randint(1, 30) for _ in range(picks.randint(3, 14))]
+            for user in range(1, 65)
+        },
+        itemnum=30,
+    )
+
+
+def train_small(folder=None, epochs=40, model_seed=1, **options):
+    """A run whose epochs take milliseconds; returns model and history."""
+    dataset = small_dataset()
+    model = SSEPT(30, 10, 1, 4, user_num=64, dropout_rate=0.2, num_neg_test=10, seed=model_seed)
+    sampler = WarpSampler(dataset.train, 64, 30, batch_size=16, maxlen=10, seed=2)
+    options = {"val_epoch": 5, "seed": 3, "threads": 2, "verbose": False, **options}
+    history = model.train_model(dataset, sampler, epochs, 16, checkpoints=folder, **options)
+    return model, history
+
+
+def same_weights(a, b):
+    mine, theirs = a.state_dict(), b.state_dict()
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[k], theirs[k]) for k in mine)
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    return train_small()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the test forks runs to kill, and cannot here")
+def test_killed_at_random_moments_it_ends_with_the_same_weights(tmp_path, undisturbed):
+    moments = random.Random(7)
+    folder, kills = tmp_path / "run", 0
+    folder.mkdir()
+    nursery = subprocess.Popen(
+        [sys.executable, "-c", NURSERY, str(folder), str(Path(__file__).parent)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with nursery:
+        while kills < KILLS:
+            nursery.stdin.write("\n")
+            nursery.stdin.flush()
+            child = int(nursery.stdout.readline())
+            # Half of the kills aim at the writing of a checkpoint, the others at any moment.
+            if kills % 2:
+                wait_for_change(folder)
+            time.sleep(moments.uniform(0, 0.02 if kills % 2 else 0.15))
+            with contextlib.suppress(ProcessLookupError):  # it may have ended just now
+                os.kill(child, signal.SIGKILL)
+            code = int(nursery.stdout.readline())
+            if code == 0:  # the run was faster than the kill: start anew, and count no kill
+                assert same_weights(train_small(folder)[0], undisturbed[0])
+                for file in folder.iterdir():
+                    file.unlink()
+            else:
+                assert code == -signal.SIGKILL
+                kills += 1
+        nursery.stdin.close()
+    model, history = train_small(folder)
+    assert history == undisturbed[1]
+    assert same_weights(model, undisturbed[0])
+    assert not list(folder.glob("*.tmp"))
+
+
+def wait_for_change(folder):
+    before, deadline = state_of(folder), time.monotonic() + 5
+    while state_of(folder) == before and time.monotonic() < deadline:
+        time.sleep(0.0005)
+
+
+def state_of(folder):
+    found = sorted(path.name for path in folder.iterdir())
+    return [name for name in found if name != ".lock"]
+
+
+def test_more_epochs_are_allowed_and_other_settings_are_not(tmp_path):
+    train_small(tmp_path, epochs=5)
+    _, longer = train_small(tmp_path, epochs=10)
+    assert len(longer["loss"]) == 10
+    assert longer == train_small(epochs=10)[1]
+    with pytest.raises(ValueError, match=r"learning_rate: 0\.001 there, 0\.01 here"):
+        train_small(tmp_path, epochs=10, learning_rate=0.01)
+    with pytest.raises(ValueError, match="seed: 3 there, 4 here"):
+        train_small(tmp_path, epochs=10, seed=4)
+
+
+def test_the_last_checkpoints_stay_and_no_others(tmp_path):
+    train_small(tmp_path, epochs=7, keep_checkpoints=3)
+    assert sorted(path.name for path in tmp_path.glob("epoch-*")) == [
+        f"epoch-{number:06d}.pt" for number in (5, 6, 7)
+    ]
+
+
+def test_a_full_disk_loses_no_earlier_checkpoint(tmp_path, monkeypatch, undisturbed):
+    train_small(tmp_path, epochs=6)
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("epoch-*")}
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            train_small(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("epoch-*")} == before
+    assert not list(tmp_path.glob("*.tmp"))
+    assert same_weights(train_small(tmp_path)[0], undisturbed[0])
+
+
+def test_two_runs_in_one_folder_do_not_mix(tmp_path):
+    with (
+        CheckpointFolder(tmp_path, {}),
+        pytest.raises(RuntimeError, match="another run trains"),
+        CheckpointFolder(tmp_path, {}),
+    ):
+        pass
+    train_small(tmp_path, epochs=2)  # the folder is free again
+
+
+def test_checkpoints_need_what_makes_a_run_repeatable(tmp_path):
+    with pytest.raises(ValueError, match="checkpoints need seed="):
+        train_small(tmp_path, seed=None)
+
+
+class Stopping(WarpSampler):
+    """Presses the stop button in the middle of the third epoch."""
+
+    calls = 0
+
+    def sample(self):
+        self.calls += 1
+        if self.calls == 10:  # 4 batches an epoch
+            raise KeyboardInterrupt
+        return super().sample()
+
+
+def test_the_stop_button_ends_a_run_cleanly(capsys):
+    dataset = small_dataset()
+    model = SASREC(30, 10, 1, 4, num_neg_test=10, seed=1)
+    sampler = Stopping(dataset.train, 64, 30, batch_size=16, maxlen=10, seed=2)
+    threads, torch_threads = set(threading.enumerate()), torch.get_num_threads()
+    history = model.train_model(dataset, sampler, 40, 16, val_epoch=1, seed=3, threads=2)
+    assert len(history["loss"]) == 2
+    assert len(history["val_ndcg"]) == 2
+    assert set(threading.enumerate()) <= threads
+    assert torch.get_num_threads() == torch_threads
+    assert "stopped by hand" in capsys.readouterr().out
+    again = SASREC(30, 10, 1, 4, num_neg_test=10, seed=1)
+    plain = WarpSampler(dataset.train, 64, 30, batch_size=16, maxlen=10, seed=2)
+    again.train_model(dataset, plain, 2, 16, val_epoch=1, seed=3, threads=2, verbose=False)
+    assert same_weights(model, again)  # the best of the two epochs that ended
+
+
+def test_a_model_file_comes_back_whole_and_runs_nothing(tmp_path):
+    model, _ = train_small(epochs=1)
+    path = tmp_path / "model.safetensors"
+    save_model(model, path, {"seed": 1})
+    again, card = load_model(path)
+    assert again.config == model.config
+    assert card == {"seed": 1}
+    assert same_weights(model, again)
+
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    torch.save({"weights": Evil()}, path)
+    with pytest.raises(ValueError, match="is not a model that save_model wrote"):
+        load_model(path)
+    torch.save({"settings": {}, "state": Evil()}, tmp_path / "epoch-000001.pt")
+    with (
+        CheckpointFolder(tmp_path, {}) as folder,
+        pytest.raises(Exception, match=r"[Uu]nsupported|[Ww]eights.only"),
+    ):
+        folder.latest()
+    assert not (tmp_path / "ran").exists()
