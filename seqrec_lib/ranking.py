@@ -266,7 +266,7 @@ def _in_batches(
         leave=False,
         disable=not progress,
     )
-    with bar, torch.inference_mode():
+    with bar, torch.no_grad():
         for rows in order.split(batch_size):
             histories = dataset.sequences.padded(users[rows].numpy(), drop_last=held_back(split))
             better[rows], tied[rows] = (

@@ -132,7 +132,7 @@ def similar_items(
     """
     k = min(_positive(k), dataset.itemnum - 1)
     wanted = _Items(dataset).ids([item], "")[0]
-    with torch.inference_mode():
+    with torch.no_grad():
         if hasattr(model, "item_similarities"):
             similarity = model.item_similarities(wanted).cpu()
         elif hasattr(model, "item_vectors"):
@@ -187,7 +187,7 @@ def top_items(
     scores = torch.full((len(ids), k), -torch.inf)
     # users of similar length together need little padding
     order = torch.from_numpy(histories.lengths[users]).argsort(descending=True, stable=True)
-    with torch.inference_mode():
+    with torch.no_grad():
         for rows in order.split(batch_size):
             history = torch.from_numpy(histories.padded(ids[rows].numpy())).to(device)
             score = scorer.score(ids[rows].to(device) if known_users else None, history)

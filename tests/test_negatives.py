@@ -38,6 +38,18 @@ def test_take_lists_exactly_the_unseen_items(histories):
         assert complement.take(users, numbers).tolist() == [unseen]
 
 
+@given(histories_of_12)
+@settings(max_examples=50, deadline=None)
+def test_many_numbers_are_taken_as_few_are(histories):
+    """One number a user is searched for; as many as there are items come from lists."""
+    complement = Complement(flat(histories), item_num=12)
+    users = torch.arange(len(histories), 0, -1)
+    users = users[complement.count(users) > 0]
+    r = torch.arange(12) % complement.count(users).unsqueeze(1)  # (B, 12)
+    one_by_one = [complement.take(users, column) for column in r.T]
+    assert torch.equal(complement.take(users, r), torch.stack(one_by_one, dim=1))
+
+
 def test_take_accepts_one_number_per_user_and_many():
     complement = Complement(flat([[2], [1, 3]]), item_num=4)
     users = torch.tensor([2, 1, 2])
