@@ -102,75 +102,77 @@ def fetch_file(
     folder: str,
     path: str | Path | None = None,
     cache: str | Path | None = None,
+    progress: bool = True,
 ) -> Path:
     """One file: path or path/file, $SEQREC_DATA/folder/file, the cache, else downloaded, verified.
 
-    Raises FileNotFoundError that says what to do by hand.
+    Raises FileNotFoundError that lists the places tried and says what to do by hand.
     """
-    import pooch
-    import requests
-
-    places = [] if path is None else [Path(path), Path(path) / file]
+    tried = [] if path is None else [Path(path), Path(path) / file]
     if os.environ.get("SEQREC_DATA"):
-        places.append(Path(os.environ["SEQREC_DATA"]) / folder / file)
+        tried.append(Path(os.environ["SEQREC_DATA"]) / folder / file)
     home = default_cache(cache) / folder
-    for place in [*places, home / file]:
+    tried.append(home / file)
+    for place in tried:
         if place.is_file():
             return place
+    try:
+        return _retrieve(url, f"sha256:{sha256}", home / file, progress)
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors
+        looked = "\n".join(f"  - {place}" for place in tried)
+        raise FileNotFoundError(
+            f"{file} is not on this machine, and downloading {url} failed: {error}\n"
+            f"Places tried:\n{looked}\n"
+            "By hand:\n"
+            f"  1. download {url} in a browser;\n"
+            f"  2. save it as {folder}/{file};\n"
+            f"  3. set the environment variable SEQREC_DATA to the folder that holds {folder}/."
+        ) from error
+
+
+def _retrieve(url: str, known_hash: str | None, target: Path, progress: bool) -> Path:
+    """Download to a name beside target, verify, rename. Raises OSError or ValueError."""
+    import pooch
+    import requests
+    from tqdm.auto import tqdm
+
+    def stream(url: str, beside: str, _: Any) -> None:  # pooch's own leaves sockets open
+        with (
+            requests.get(url, stream=True, timeout=_TIMEOUT) as response,
+            open(beside, "wb") as file,
+        ):
+            response.raise_for_status()
+            with tqdm(
+                desc=f"downloading {target.name}",
+                total=int(response.headers.get("Content-Length", 0)) or None,
+                unit="B",
+                unit_scale=True,
+                disable=not progress,
+            ) as bar:
+                for block in response.iter_content(1 << 16):
+                    file.write(block)
+                    bar.update(len(block))
+
     logger = pooch.get_logger()
     was_quiet, logger.disabled = logger.disabled, True  # it prints this machine's paths
     try:
-        return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=file, path=home))
-    except (OSError, ValueError, requests.RequestException) as error:
-        raise FileNotFoundError(
-            f"{file} is not on this machine, and downloading {url} failed: {error}\nBy hand: save "
-            f"it as {folder}/{file} in a folder, and set SEQREC_DATA to that folder."
-        ) from error
+        return Path(
+            pooch.retrieve(
+                url, known_hash, fname=target.name, path=target.parent, downloader=stream
+            )
+        )
     finally:
         logger.disabled = was_quiet
 
 
 def _download(name: str, url: str, cache: Path, progress: bool) -> Path:
     """Download, verify and unpack beside the final folder, which appears only when whole."""
-    import pooch
-    import requests
-    from tqdm.auto import tqdm
-
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache) as scratch:
-
-        def stream(url: str, target: str, _: Any) -> None:  # pooch's own leaves sockets open
-            with (
-                requests.get(url, stream=True, timeout=_TIMEOUT) as response,
-                open(target, "wb") as file,
-            ):
-                response.raise_for_status()
-                size = int(response.headers.get("Content-Length", 0)) or None
-                with tqdm(
-                    desc=f"downloading {name}",
-                    total=size,
-                    unit="B",
-                    unit_scale=True,
-                    disable=not progress,
-                ) as bar:
-                    for block in response.iter_content(1 << 16):
-                        file.write(block)
-                        bar.update(len(block))
-
-        logger = pooch.get_logger()
-        was_quiet, logger.disabled = logger.disabled, True  # it prints this machine's paths
-        try:
-            archive = pooch.retrieve(
-                url,
-                known_hash=None if MD5[name] is None else f"md5:{MD5[name]}",
-                fname=f"{name}.zip",
-                path=scratch,
-                downloader=stream,
-            )
-        finally:
-            logger.disabled = was_quiet
+        known_hash = None if MD5[name] is None else f"md5:{MD5[name]}"
+        archive = _retrieve(url, known_hash, Path(scratch) / f"{name}.zip", progress)
         unpacked = Path(scratch) / "unpacked"
-        unpack(Path(archive), unpacked)
+        unpack(archive, unpacked)
         whole = unpacked / name
         missing = [file for file in FILES[name] if not (whole / file).is_file()]
         if missing:

@@ -207,3 +207,43 @@ def test_several_at_once_agree(host: Host, tmp_path: Path, monkeypatch: pytest.M
     assert set(folders) == {cache / NAME}
     assert [path.name for path in cache.iterdir()] == [NAME]
     assert (cache / NAME / "movies.dat").read_bytes() == GOOD[f"{NAME}/movies.dat"]
+
+
+def test_one_file_from_each_place(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """path, then $SEQREC_DATA, then the cache, then the host: each holds other bytes."""
+    host.body = b"from the host"
+    sum_of_it = hashlib.sha256(host.body).hexdigest()
+
+    def fetched(path: Path | None = None) -> bytes:
+        return fetch.fetch_file(
+            file="Video.txt",
+            url=host.address,
+            sha256=sum_of_it,
+            folder="games",
+            path=path,
+            cache=tmp_path / "cache",
+            progress=False,
+        ).read_bytes()
+
+    assert fetched() == b"from the host"
+    assert (tmp_path / "cache" / "games" / "Video.txt").read_bytes() == b"from the host"
+    fetched()
+    assert host.requests == 1
+    (tmp_path / "env" / "games").mkdir(parents=True)
+    (tmp_path / "env" / "games" / "Video.txt").write_bytes(b"from the variable")
+    monkeypatch.setenv("SEQREC_DATA", str(tmp_path / "env"))
+    assert fetched() == b"from the variable"
+    (tmp_path / "Video.txt").write_bytes(b"from the path")
+    assert fetched(tmp_path) == fetched(tmp_path / "Video.txt") == b"from the path"
+
+
+def test_one_file_truncated_wrong_or_absent(host: Host, tmp_path: Path) -> None:
+    host.body = b"1 2\n" * 1000
+    good = hashlib.sha256(host.body).hexdigest()
+    for sent, status, sum_of_it in ((2000, 200, good), (None, 404, good), (None, 200, "0" * 64)):
+        host.sent, host.status = sent, status
+        with pytest.raises(FileNotFoundError, match=r"(?s)failed.*Places tried.*By hand"):
+            fetch.fetch_file("V.txt", host.address, sum_of_it, "games", cache=tmp_path)
+        assert list(tmp_path.rglob("*.txt*")) == []
