@@ -1,0 +1,227 @@
+"""Figures show what they are given, say it in words, and can be told apart without colour."""
+
+import base64
+import itertools
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
+
+from seqrec_lib import diagrams, drawing, plots
+
+TITLES = [f"{name} (19{50 + i})" for i, name in enumerate(["Alpha", "Beta", "Gamma, The", "Delta"])]
+LONG = "Title That Goes On and On Until Nobody Remembers How It Began, The (1999)"
+TABLE = pd.DataFrame(
+    {"value": [0.1, 0.5], "low": [0.08, 0.45], "high": [0.12, 0.55]}, index=["one", "two"]
+)
+KEPT = pd.DataFrame({"kept": [0.2, 0.9], "padding": [0.1, 0.4]}, index=pd.Index([10, 50], name="n"))
+MASK = np.tril(np.ones((4, 4), dtype=bool))
+
+
+def examples() -> dict[str, plots.Drawing]:
+    lower = np.tril(np.ones((2, 4, 4)))
+    return {
+        "learning_curves": plots.learning_curves([3.0, 2.0, 1.5], {"NDCG@10": [0.2, 0.4]}, [1, 3]),
+        "intervals": plots.intervals(TABLE, "HR@10", ("best attainable", 0.7)),
+        "lengths_and_popularity": plots.lengths_and_popularity([20, 30, 500], [9, 1, 4], cut=50),
+        "lines": plots.lines(KEPT, "share", log_x=True),
+        "heatmap": plots.heatmap(np.eye(5), "position", "position", "cosine"),
+        "attention_maps": plots.attention_maps(lower / lower.sum(-1, keepdims=True), TITLES),
+        "tie_orders": plots.tie_orders(
+            {"file": [*TITLES, LONG], "item id": [LONG, *TITLES]}, [1, 1, 1, 1, 1]
+        ),
+        "split_cells": plots.split_cells(
+            [["padding", "train", "valid", "test"], ["train", "train", "valid", "test"]],
+            ["user 1", "user 2"],
+            [[0, 7, 8, 9], [1, 2, 3, 4]],
+        ),
+        "shift": plots.shift(["", TITLES[0], LONG], ["", LONG, TITLES[2]]),
+        "attention_mask": plots.attention_mask(MASK, [True] * 4, [*TITLES[:3], LONG]),
+        "block": plots.block([("in", "x"), ("norm", "LN(x)"), ("out", "y")], [(0, 1), (1, 2)]),
+    }
+
+
+@pytest.fixture(scope="module", params=examples())
+def figure(request) -> plots.Drawing:
+    return examples()[request.param]
+
+
+def test_every_figure_is_tried():
+    assert set(examples()) == set(plots.__all__) - {"Drawing"}
+
+
+def test_picture_and_text_alternative_reach_the_notebook(figure):
+    data, metadata = figure._repr_mimebundle_(include=None, exclude=None)
+    picture = base64.b64decode(data["image/png"])
+    assert picture.startswith(b"\x89PNG")
+    assert data["text/plain"] == metadata["image/png"]["alt"] == figure.alt
+    assert len(figure.alt.split()) > 8
+    assert figure.alt.endswith(".")
+    pixels = struct.unpack(">I", picture[16:20])[0]
+    assert pixels >= 1.4 * metadata["image/png"]["width"], "too coarse for today's screens"
+    assert metadata["image/png"]["width"] <= 1000
+    assert len(picture) < 250_000
+
+
+def test_equal_figures_have_equal_bytes():
+    one, two = (plots.heatmap(np.eye(3), "a", "b", "c").png() for _ in range(2))
+    assert one == two
+
+
+def test_nothing_is_cut_off(figure):
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    needed = figure.get_tightbbox(canvas.get_renderer())  # of all that is visible, in inches
+    width, height = figure.get_size_inches()
+    sticks_out = max(-needed.x0, -needed.y0, needed.x1 - width, needed.y1 - height)
+    assert sticks_out < 0.01
+
+
+def test_pyplot_is_never_loaded():
+    # it would choose a window system, and keep every figure in memory
+    code = "import sys, seqrec_lib.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# Colours: as most people see them, and as people without red or green cones do (Viénot, Brettel and
+# Mollon 1999, "Digital video colourmaps for checking the legibility of displays by dichromats").
+
+PROTAN = np.array([[0.11238, 0.88762, 0.0], [0.11238, 0.88762, 0.0], [0.00401, -0.00401, 1.0]])
+DEUTAN = np.array(
+    [[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]]
+)  # fmt: skip
+
+
+def lightness_and_colour(colour: str, eye: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of an sRGB colour as an eye sees it (D65)."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = (eye @ linear).clip(0, 1)
+    to_xyz = np.array(
+        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    )
+    x, y, z = np.cbrt((to_xyz @ seen) / [0.9505, 1.0, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("eye", [np.eye(3), PROTAN, DEUTAN], ids=["usual", "protan", "deutan"])
+def test_line_colours_are_told_apart_by_every_eye(eye):
+    colours = [lightness_and_colour(style["color"], eye) for style in drawing.LINES]
+    for one, two in itertools.combinations(colours, 2):
+        assert np.linalg.norm(one - two) > 15
+
+
+def test_lines_differ_in_marker_and_dashes_too():
+    for key in ("marker", "linestyle", "color"):
+        assert len({style[key] for style in drawing.LINES}) == len(drawing.LINES)
+
+
+def test_cells_differ_in_print():
+    def printed(style):
+        grey = lightness_and_colour(style["facecolor"], np.eye(3))[0]
+        return grey, style.get("hatch", "")
+
+    for one, two in itertools.combinations(map(printed, diagrams.CELLS.values()), 2):
+        assert one[1] != two[1] or abs(one[0] - two[0]) > 25
+
+
+# What is drawn is what was given.
+
+
+def test_learning_curves_draw_the_values():
+    figure = plots.learning_curves([3, 2, 1], {"NDCG@10": [0.1, 0.3, 0.2]}, [1, 5, 9])
+    left, right = figure.axes
+    assert left.lines[0].get_xydata().tolist() == [[1, 3], [2, 2], [3, 1]]
+    assert right.lines[0].get_xydata().tolist() == [[1, 0.1], [5, 0.3], [9, 0.2]]
+    assert "best 0.300 after epoch 5" in figure.alt
+
+
+def test_intervals_draw_value_and_reach():
+    axes = plots.intervals(TABLE, "HR@10", ("limit", 0.7)).axes[0]
+    (container,) = axes.containers
+    assert container.lines[0].get_xdata().tolist() == [0.1, 0.5]
+    ends = [segment[:, 0].tolist() for segment in container.lines[2][0].get_segments()]
+    np.testing.assert_allclose(ends, [[0.08, 0.12], [0.45, 0.55]])
+    assert axes.lines[-1].get_xdata() == [0.7, 0.7]
+
+
+def test_lengths_and_popularity_count_right():
+    figure = plots.lengths_and_popularity([10, 20, 60, 70], np.arange(1, 21), cut=50)
+    assert "50% are longer than 50" in figure.alt
+    assert sum(bar.get_height() for bar in figure.axes[0].patches) == 4
+    assert f"{(20 + 19) / 210:.0%} of all interactions" in figure.alt
+    assert figure.axes[1].lines[0].get_ydata().tolist() == list(range(20, 0, -1))
+
+
+def test_tie_orders_count_the_films_that_moved():
+    a, b, c, d = TITLES
+    figure = plots.tie_orders({"file": [a, b, c, d], "id": [b, a, c, d]}, [5, 5, 7, 9])
+    assert "of 3 different moments" in figure.alt
+    assert "id 2" in figure.alt
+    ends = [tuple(line.get_ydata()) for line in figure.axes[0].lines]
+    assert ends == [(0, 1), (1, 0), (2, 2), (3, 3)]
+
+
+def test_split_cells_count_what_they_are():
+    alt = examples()["split_cells"].alt
+    assert "user 1: 1 padding, 1 train, 1 valid, 1 test" in alt
+    assert "user 2: 2 train" in alt
+
+
+def test_shift_names_every_pair():
+    figure = plots.shift(["", *TITLES[:2]], ["", *TITLES[1:3]])
+    assert f"after {TITLES[0]} comes {TITLES[1]}" in figure.alt
+    assert "1 of them padding" in figure.alt
+
+
+def test_attention_mask_draws_who_may_look():
+    figure = plots.attention_mask(MASK, [True] * 4, TITLES)
+    cells = [p for p in figure.axes[0].patches if isinstance(p, Rectangle)]
+    looks = [cell.get_facecolor()[:3] == to_rgb(drawing.BLUE) for cell in cells]
+    assert np.reshape(looks, (4, 4)).tolist() == MASK.tolist()
+    assert "10 of 16 pairs" in figure.alt
+
+
+def test_heatmap_takes_tensors_with_gradients():
+    values = torch.eye(3, requires_grad=True)
+    image = plots.heatmap(values, "position", "position", "cosine").axes[0].images[0]
+    assert image.get_array().tolist() == np.eye(3).tolist()
+
+
+def test_attention_maps_say_where_the_last_position_looks():
+    weights = torch.zeros(2, 4, 4)
+    weights[0, 3, 1], weights[1, 3, 2] = 1, 1
+    alt = plots.attention_maps(weights, TITLES).alt
+    assert f"head 1: {TITLES[1]}; head 2: {TITLES[2]}" in alt
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: plots.learning_curves([]), "loss"),
+        (lambda: plots.learning_curves([1, float("nan")]), "loss holds NaN"),
+        (lambda: plots.learning_curves([1, 2], {"HR@10": [0.1, 0.2]}, [1]), "HR@10"),
+        (lambda: plots.intervals(TABLE.drop(columns="low"), "HR@10"), "'low'"),
+        (lambda: plots.lengths_and_popularity([0, 3], [1, 2], 5), "lengths"),
+        (lambda: plots.lines(KEPT.iloc[:, :0], "share"), "1 to 4 columns"),
+        (lambda: plots.heatmap([1, 2], "a", "b", "c"), "2 axes"),
+        (lambda: plots.attention_maps(np.zeros((1, 3, 3)), TITLES), r"\(H, T, T\)"),
+        (lambda: plots.tie_orders({"a": TITLES, "b": TITLES[:3]}, [1] * 4), "'b'"),
+        (lambda: plots.tie_orders({"a": TITLES}, [1]), "moments"),
+        (lambda: plots.split_cells([["train", "tset"]], ["u"], [[1, 2]]), "tset"),
+        (lambda: plots.split_cells([["train"]], [], [[1]]), "kinds"),
+        (lambda: plots.shift(["a"], []), "equally long"),
+        (lambda: plots.attention_mask(MASK, [True] * 4, TITLES[:2]), "2 labels"),
+        (lambda: plots.block([("a", ""), ("b", "")], [(1, 1)]), r"\(1, 1\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(call, named):
+    with pytest.raises(ValueError, match=named):
+        call()
