@@ -30,7 +30,7 @@ _HOME = {
     "seqrec_lib.ranking": ("full_ranks", "sampled_ranks"),
     "seqrec_lib.metrics": ("compare", "summarise"),
     "seqrec_lib.baselines": ("ItemKNN", "MarkovChain", "Popularity"),
-    "seqrec_lib.recommend": ("recommend", "similar_items"),
+    "seqrec_lib.recommendation": ("recommend", "similar_items"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_MODULE_OF)
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from seqrec_lib.losses import BCE, GBCE, CrossEntropy, SampledSoftmax
     from seqrec_lib.metrics import compare, summarise
     from seqrec_lib.ranking import full_ranks, sampled_ranks
-    from seqrec_lib.recommend import recommend, similar_items
+    from seqrec_lib.recommendation import recommend, similar_items
     from seqrec_lib.sample import make_sample
     from seqrec_lib.sampling import WarpSampler
     from seqrec_lib.sasrec import SASREC

@@ -15,7 +15,7 @@ import numpy as np
 
 from seqrec_lib.layers import EncoderLayer
 from seqrec_lib.losses import as_loss
-from seqrec_lib.recommend import recommend
+from seqrec_lib.recommendation import recommend
 from seqrec_lib.sampling import WarpSampler
 from seqrec_lib.sasrec import SASREC
 from seqrec_lib.sequences import SASRecDataSet
@@ -93,7 +93,7 @@ def sequence_flops(model: SASREC, lengths: np.ndarray, last: bool = False) -> np
     for layer in layers:
         C = cast(EncoderLayer, layer).ffn.conv_layer1.out_channels
         one = last and layer is layers[-1]
-        asking, pairs = (1, L) if one else (L, L * (L + 1) / 2)
+        asking, pairs = (1, L) if one else (L, L * L / 2)
         total += L * 4 * D**2 + asking * (2 * D**2 + 4 * D * C) + pairs * 4 * D
     return total
 

@@ -12,7 +12,7 @@ from seqrec_lib.catalogue import describe_lists
 from seqrec_lib.metrics import compare, summarise
 from seqrec_lib.ranking import candidate_ranks, full_ranks, held_back, sampled_candidates
 from seqrec_lib.ranks import Ranks, Scorer
-from seqrec_lib.recommend import top_items
+from seqrec_lib.recommendation import top_items
 from seqrec_lib.sequences import SASRecDataSet
 
 RanksByProtocol = dict[str, dict[str, Ranks]]

@@ -8,7 +8,7 @@ from seqrec_lib.catalogue import catalogue_coverage
 from seqrec_lib.metrics import compare, summarise
 from seqrec_lib.protocols import both_protocols, pairs_table, protocol_table
 from seqrec_lib.ranking import full_ranks, sampled_ranks
-from seqrec_lib.recommend import recommend
+from seqrec_lib.recommendation import recommend
 from seqrec_lib.sequences import SASRecDataSet
 
 

@@ -9,7 +9,7 @@ import torch
 
 from seqrec_lib.baselines import ItemKNN, Popularity
 from seqrec_lib.ranking import full_ranks
-from seqrec_lib.recommend import Strangers, recommend, similar_items, top_items
+from seqrec_lib.recommendation import Strangers, recommend, similar_items, top_items
 from seqrec_lib.sequences import SASRecDataSet
 
 TITLES = [
@@ -49,6 +49,16 @@ class Next:
     def item_vectors(self):
         angle = torch.arange(9) * 0.3
         return torch.stack([angle.cos(), angle.sin()], dim=1) * torch.arange(9).unsqueeze(1)
+
+
+def test_the_name_means_the_function_however_it_is_imported():
+    # a module of the same name would take its place once anything has imported the module
+    import seqrec_lib
+
+    assert seqrec_lib.recommend is recommend
+    assert not [
+        n for n in seqrec_lib.__all__ if f"seqrec_lib.{n}" in seqrec_lib._MODULE_OF.values()
+    ]
 
 
 def test_known_users_get_what_follows_their_whole_history():
