@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     peer = options.peer_python and shutil.which(options.peer_python)
     if options.peer_python and not peer:
         parser.error(f"--peer-python {options.peer_python}: there is no such interpreter")
+    if options.json and not Path(options.json).absolute().parent.is_dir():
+        parser.error(f"--json {options.json}: there is no such folder")
     try:
         rows = choose_rows(options.rows, options.device)
         dataset = load_data(options.data)
@@ -176,8 +178,12 @@ def _profile(rows: Sequence[Row], setup: Setup) -> int:
         print("--profile is for epochs: none was chosen by --rows", file=sys.stderr)
         return 1
     for row in rows:
-        with our_side(row, setup, profile=True) as side:
-            found = side.hear()["profile"]
+        try:
+            with our_side(row, setup, profile=True) as side:
+                found = side.hear()["profile"]
+        except SideFailedError as failure:
+            print(failure, file=sys.stderr)
+            return 1
         head = ("of a training step, by its own time", "calls", "ms", "share")
         lines = [
             (x["name"], f"{x['calls']:.1f}", f"{x['self_ms']:.2f}", f"{x['share']:.1%}")

@@ -93,7 +93,7 @@ def sequence_flops(model: SASREC, lengths: np.ndarray, last: bool = False) -> np
     for layer in layers:
         C = cast(EncoderLayer, layer).ffn.conv_layer1.out_channels
         one = last and layer is layers[-1]
-        asking, pairs = (1, L) if one else (L, L * L / 2)
+        asking, pairs = (1, L) if one else (L, L * (L + 1) / 2)
         total += L * 4 * D**2 + asking * (2 * D**2 + 4 * D * C) + pairs * 4 * D
     return total
 
