@@ -60,14 +60,13 @@ class PaddedEngine:
 
     def _loss_sum(self, batch: Batch, negatives: Tensor) -> Tensor:
         model, (users, seq, pos, _) = self.model, batch
-        target = pos != 0
         rows = PaddedRows(seq != 0, training=True, generator=self.generator)
         by_row = users.view(-1, 1).expand_as(seq)
-        hidden = model.encode(seq, by_row, rows)[target]  # (N, D)
-        query, shift = model.query(hidden, by_row[target])
+        hidden = model.encode(seq, by_row, rows).flatten(0, 1)  # (B·T, D)
+        query, shift = model.query(hidden, by_row.reshape(-1))
         shift = None if shift is None else shift.float()
         return self.loss.total(
-            query.float(), shift, model.item_table, pos[target], negatives[target]
+            query.float(), shift, model.item_table, pos.view(-1), negatives.flatten(0, 1)
         )
 
 

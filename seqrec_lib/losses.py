@@ -3,7 +3,9 @@
 Every loss takes the *query* of each real position, (N, D): what an item's vector is multiplied with
 to give its logit; `shift` (N,), a number that all of a row's logits share (SSE-PT's user part), or
 None; the item table (I+1, D), row 0 the padding; the next items (N,); and negatives (N, K). It
-returns the SUM over the rows; training divides by the number of real positions in the batch.
+returns the SUM over the rows; training divides by the number of real positions in the batch. A row
+whose next item is 0 is padding and counts nothing: on a GPU, picking the real rows would make the
+host wait for the device.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ class BCE:
     ) -> Tensor:
         """See the module: → a scalar."""
         right, wrong = _logits(query, shift, table, target, negative)
-        return functional.softplus(-right).sum() + functional.softplus(wrong).sum()
+        return _sum_of_real(functional.softplus(-right) + functional.softplus(wrong).sum(1), target)
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class GBCE:
         """See the module: → a scalar."""
         right, wrong = _logits(query, shift, table, target, negative)
         beta = self.beta(len(table) - 1)
-        total = beta * functional.softplus(-right).sum() + functional.softplus(wrong).sum()
-        return total / (self.negatives + 1)
+        each = beta * functional.softplus(-right) + functional.softplus(wrong).sum(1)  # (N,)
+        return _sum_of_real(each, target) / (self.negatives + 1)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class SampledSoftmax:
         if self.log_q:
             wrong = wrong - math.log(self.negatives / max(1, len(table) - 2))
         everything = torch.cat([right.unsqueeze(1), wrong], dim=1)  # (N, 1+K)
-        return (everything.logsumexp(dim=1) - right).sum()
+        return _sum_of_real(everything.logsumexp(dim=1) - right, target)
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,11 @@ def as_loss(loss: str | Loss) -> Loss:
     return loss
 
 
+def _sum_of_real(each: Tensor, target: Tensor) -> Tensor:
+    """The sum of `each` (N,) over the rows that have a next item."""
+    return torch.where(target != 0, each, 0.0).sum()
+
+
 def _logits(
     query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -175,16 +182,17 @@ class _FullCrossEntropy(Function):
             q, right = query[part], target[part]
             logits = q @ items.T  # (step, I)
             log_sum = logits.logsumexp(dim=1, keepdim=True)
-            total += (
-                log_sum.squeeze(1) - logits.gather(1, (right - 1).unsqueeze(1)).squeeze(1)
-            ).sum()
+            mine = logits.gather(1, (right - 1).clamp(min=0).unsqueeze(1))  # (step, 1)
+            total += _sum_of_real((log_sum - mine).squeeze(1), right)
             if wanted:
                 share = logits.sub_(log_sum).exp_()  # the softmax
+                share *= (right != 0).unsqueeze(1)
                 to_query[part] = share @ items
                 to_table[1:].addmm_(share.T, q)
         if wanted:
-            to_query -= table[target]
+            to_query -= table[target] * (target != 0).unsqueeze(1)
             to_table.index_add_(0, target, query, alpha=-1)
+            to_table[0] = 0  # of the rows that count nothing
             ctx.save_for_backward(to_query, to_table)
         return total.to(query.dtype)
 

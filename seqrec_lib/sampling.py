@@ -115,9 +115,9 @@ class WarpSampler:
         real = real[:, :-1]
         seq = window[:, :-1].contiguous()
         pos = window[:, 1:] * real
-        rows = users.unsqueeze(1).expand(B, T)[real]  # (N,) a negative for each real position
-        neg = torch.zeros_like(seq)
-        neg[real] = self._complement.draw(rows, 1, generator).squeeze(1)
+        # One for each position, padding too: to pick the real ones, the host would have to wait for
+        # the device.
+        neg = self._complement.draw(users, T, generator) * real
         return Batch(users, seq, pos, neg)
 
     def _slide(self, first: Tensor, end: Tensor) -> Tensor:
