@@ -82,18 +82,21 @@ class SampleWorld:
         negatives: int | None = None,
         k: int = 10,
         split: str = "test",
+        replace: bool = True,
     ) -> dict[str, float]:
         """The HR@k and NDCG@k to be expected of the true model, which no model exceeds on average.
 
         dataset: prepared from this sample.
-        negatives: None ranks every film that the user has not seen; a number ranks the target
-            among so many of them, drawn uniformly without replacement.
+        negatives: None ranks every film that the user has not seen, as `full_ranks` does; a number
+            ranks the target among so many that the user does not have in training, drawn
+            uniformly, as `sampled_ranks` does.
         split: "test" (the history holds the validation item) or "valid".
+        replace: negatives may repeat, as in `sampled_ranks`.
 
         The expectation is over what the user might have watched next, not only over what was: a
         lucky model may lie above it on one test set. Returns {"hr": …, "ndcg": …}.
         """
-        return best_attainable(self.scorer(dataset), dataset, negatives, k, split)
+        return best_attainable(self.scorer(dataset), dataset, negatives, k, split, replace)
 
     @property
     def _largest(self) -> int:

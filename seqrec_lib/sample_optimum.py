@@ -1,7 +1,5 @@
 """The sample's true model as a scorer, and the best scores that any model can expect on it."""
 
-from math import comb
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -64,9 +62,16 @@ class TrueModel:
 
 
 def best_attainable(
-    model: TrueModel, dataset: SASRecDataSet, negatives: int | None, k: int, split: str
+    model: TrueModel,
+    dataset: SASRecDataSet,
+    negatives: int | None,
+    k: int,
+    split: str,
+    replace: bool,
 ) -> dict[str, float]:
     """The expected HR@k and NDCG@k of ranking by the true probability (see `SampleWorld`)."""
+    from scipy.stats import binom, hypergeom  # here: it takes a second to load
+
     if split not in ("test", "valid"):
         raise ValueError(f"split={split!r} must be 'test' or 'valid'")
     if k < 1 or (negatives is not None and negatives < 1):
@@ -77,34 +82,20 @@ def best_attainable(
     histories = dataset.sequences.padded(users, drop_last=1 if split == "test" else 2)
     chance = model.probabilities(histories)  # (B, I + 1)
     chance = -np.sort(-chance[:, 1:], axis=1)  # the best first; what was seen comes last
-    unseen = model.item_num - (histories > 0).sum(axis=1)  # (B,) ranked films, the target included
-    gains = np.zeros((2, chance.shape[1]))  # of having so many better films among all unseen
-    gains[0, :k] = 1.0
-    gains[1, :k] = 1.0 / np.log2(np.arange(min(k, chance.shape[1])) + 2.0)
+    ranks = np.arange(k)
+    gains = np.stack([np.ones(k), 1.0 / np.log2(ranks + 2.0)])  # (2, k) hit and NDCG by rank
+    better = np.arange(model.item_num)  # how many of the unseen films are better than the target
     totals = np.zeros(2)
-    for count in np.unique(unseen):
-        rows = chance[unseen == count]
-        per_rank = gains if negatives is None else _sampled(gains[:, :k], int(count), negatives)
-        width = min(per_rank.shape[1], rows.shape[1])
-        totals += (rows[:, :width] @ per_rank[:, :width].T).sum(axis=0)
+    others = model.item_num - dataset.train.lengths[users] - 1  # (B,) not in training, no target
+    for count in np.unique(others):
+        if negatives is None:
+            share = (better[:, None] == ranks).astype(float)  # (I, k): all of them compete
+        elif replace:
+            share = binom.pmf(ranks, negatives, np.minimum(better[:, None] / count, 1.0))
+        elif negatives <= count:
+            share = hypergeom.pmf(ranks, count, np.minimum(better[:, None], count), negatives)
+        else:
+            raise ValueError(f"negatives={negatives}, but a user has only {count} films to draw")
+        totals += (chance[others == count] @ (share @ gains.T)).sum(axis=0)
     hr, ndcg = totals / len(users)
     return {"hr": float(hr), "ndcg": float(ndcg)}
-
-
-def _sampled(gains: np.ndarray, unseen: int, negatives: int) -> np.ndarray:
-    """Expected gains by the number of better films, when only some of the others are drawn.
-
-    gains: (2, k) by the number of better films drawn. Returns (2, unseen): column b for b better
-    films among the unseen - 1 others, of which the number drawn is hypergeometric.
-    """
-    others = unseen - 1
-    if negatives > others:
-        raise ValueError(f"negatives={negatives}, but a user has only {others} other unseen films")
-    ways = comb(others, negatives)
-    expected = np.zeros((len(gains), unseen))
-    for better in range(unseen):
-        for drawn in range(min(gains.shape[1], better + 1, negatives + 1)):
-            if negatives - drawn <= others - better:
-                share = comb(better, drawn) * comb(others - better, negatives - drawn) / ways
-                expected[:, better] += gains[:, drawn] * share
-    return expected
