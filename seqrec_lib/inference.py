@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -69,4 +70,4 @@ def _cut(lengths: Tensor) -> list[slice]:
     slot = (lengths.cumsum(0) - 1) // ROWS_AT_ONCE
     sizes = torch.unique_consecutive(slot, return_counts=True)[1]
     ends = sizes.cumsum(0).tolist()
-    return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return [slice(start, end) for start, end in pairwise([0, *ends])]
