@@ -13,7 +13,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 CODE := seqrec_lib tests notebooks
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb notebooks/solutions/[0-9][0-9]_*.ipynb))
-PYTEST := $(BIN)/python -m pytest --color=no --durations=5
+# One worker a core, each with one thread, and a notebook's cells stay together.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile \
+  --color=no --durations=5
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT) \
   --nbval-sanitize-with=notebooks/tools/nbval_sanitize.cfg
 

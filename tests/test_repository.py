@@ -27,7 +27,10 @@ TOP_LEVEL = {
     "LICENSE-TEXTS", "Makefile", "pyproject.toml", "requirements.txt",
 }  # fmt: skip
 # Installed to be run, not imported.
-TOOLS = {"jupyterlab", "ipykernel", "ipywidgets", "mypy", "nbval", "pandas-stubs", "ruff"}
+TOOLS = {
+    "ipykernel", "ipywidgets", "jupyterlab",
+    "mypy", "nbval", "pandas-stubs", "pytest-xdist", "ruff",
+}  # fmt: skip
 # Of this or that author's machine. Files in which such a path is meant, with the reason:
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(?:home|root|work|tmp|Users)/\w+|\b[A-Z]:\\+Users\\")
 MACHINE_PATH_MEANT: dict[str, str] = {}
