@@ -164,13 +164,14 @@ def _zeros_and_ones(items: np.ndarray, starts: np.ndarray, item_num: int) -> spa
 
 def _largest(rows: sparse.csr_array, first_item: int, keep: int) -> sparse.csr_array:
     """The `keep` largest entries of each row, but for the item itself; rows (R, I+1)."""
-    dense = rows.toarray()
-    own = np.arange(len(dense))
-    dense[own, first_item + own] = 0
-    if keep < dense.shape[1]:
-        small = np.argpartition(dense, -keep, axis=1)[:, :-keep]
-        np.put_along_axis(dense, small, 0, axis=1)
-    return sparse.csr_array(dense)
+    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))  # (N,) of each entry
+    other = rows.indices != first_item + row
+    row, item, value = row[other], rows.indices[other], rows.data[other]
+    order = np.argsort(row - value / 2.0)  # cosines are at most 1: by row, then the nearest first
+    row, item, value = row[order], item[order], value[order]
+    place = np.arange(len(row)) - np.searchsorted(row, row)  # in its own row, from 0
+    near = place < keep
+    return sparse.coo_array((value[near], (row[near], item[near])), shape=rows.shape).tocsr()
 
 
 def _pick(rows: sparse.csr_array, candidates: Tensor | None) -> Tensor:
