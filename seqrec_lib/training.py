@@ -111,6 +111,11 @@ def train(
             f"the data set has items up to {dataset.itemnum}, the model only item_num="
             f"{model.item_num}: build the model with item_num=dataset.itemnum"
         )
+    if dataset.usernum > getattr(model, "user_num", dataset.usernum):
+        raise ValueError(
+            f"the data set has users up to {dataset.usernum}, the model only user_num="
+            f"{model.user_num}: build the model with user_num=dataset.usernum"
+        )
     loss = as_loss(loss)
     if checkpoints is not None and (seed is None or not isinstance(sampler, WarpSampler)):
         raise ValueError(
@@ -266,6 +271,7 @@ class _Batches:
         self.device, self.itemnum = generator.device, dataset.itemnum
         # ids that the model has embeddings for; a model without users ignores them
         self.usernum = getattr(model, "user_num", dataset.usernum)
+        self.length = model.seq_max_len
         if isinstance(sampler, WarpSampler):
             sampler.to(self.device)
         self.unseen = None
@@ -275,6 +281,11 @@ class _Batches:
     def next(self) -> tuple[Batch, Tensor]:
         """A batch and its negatives (B, T, K)."""
         batch = self.sampler.sample() if isinstance(self.sampler, WarpSampler) else self._foreign()
+        if batch.seq.shape[1] > self.length:
+            raise ValueError(
+                f"the sampler's sequences have {batch.seq.shape[1]} positions, more than the "
+                f"model's seq_max_len={self.length}: build the sampler with maxlen={self.length}"
+            )
         if self.unseen is None:
             negatives = batch.neg.unsqueeze(2)[:, :, : self.loss.negatives]
         else:
