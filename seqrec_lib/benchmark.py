@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Path(folder) / "data.npz", options.repeats, options.device, options.threads, peer
         )
         save_dataset(dataset, setup.data)
-        print(f"Data: {Path(options.data).name}, {dataset!r}", *about_machine(), sep="\n")
+        machine = about_machine()
+        print(f"Data: {Path(options.data).name}, {dataset!r}", *machine, sep="\n")
         if options.profile:
             return _profile(rows, setup)
         results, problems = _measure(rows, setup)
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         record = {
             "data": repr(dataset),
-            "machine": about_machine(),
+            "machine": machine,
             "rows": [asdict(result) for result in results],
         }
         Path(options.json).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
@@ -200,16 +201,21 @@ def _profile(rows: Sequence[Row], setup: Setup) -> int:
 
 
 def about_machine() -> list[str]:
-    """Processor, cores and GPU; then the versions of ours."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    """Processor, cores and GPU; the versions of ours; and whether others are at work."""
+    affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
     parts = [processor(), f"{cores} cores", f"vectors: {torch.backends.cpu.get_cpu_capability()}"]
-    if torch.cuda.is_available():
-        parts.append(f"GPU: {torch.cuda.get_device_name()}")
-    else:
-        parts.append("no GPU")
+    parts.append(f"GPU: {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "no GPU")
     ours = {"python": platform.python_version(), "seqrec_lib": seqrec_lib.__version__}
     ours |= {name: version(name) for name in ("torch", "numpy", "numba")}
-    return ["Machine: " + ", ".join(parts), f"Ours: {listed(ours)}"]
+    lines = ["Machine: " + ", ".join(parts), f"Ours: {listed(ours)}"]
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > cores / 4:
+        lines.append(
+            f"NOT A QUIET MACHINE: a load of {load:.1f} on {cores} cores before anything started. "
+            "Times and ratios mislead; wait until nothing else runs."
+        )
+    return lines
 
 
 def processor() -> str:

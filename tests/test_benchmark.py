@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqrec_lib.benchmark import choose_rows, load_data, main
+from seqrec_lib.benchmark import about_machine, choose_rows, load_data, main
 from seqrec_lib.benchmark_rows import BATCH, ROWS, Row, Work
 from seqrec_lib.benchmark_table import table, table_of
 from seqrec_lib.benchmark_turns import Measured, Result, SideFailedError, take_turns
@@ -145,6 +145,14 @@ def test_table_is_aligned_markdown():
         "| x           |       22 |",
     ]
     assert len({len(line) for line in lines}) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "getloadavg"), reason="this system tells no load")
+def test_a_busy_machine_is_said(monkeypatch):
+    monkeypatch.setattr(os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
+    assert "NOT A QUIET MACHINE: a load of 1000.0" in about_machine()[-1]
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.1, 0.0, 0.0))
+    assert [line.split(":")[0] for line in about_machine()] == ["Machine", "Ours"]
 
 
 # Arguments -----------------------------------------------------------------------------------
