@@ -47,7 +47,8 @@ def _packed(model: SASREC, users: Tensor | None, seq: Tensor) -> Tensor:
     parts, inference = _cut(lengths), torch.is_inference_mode_enabled()
 
     def work(share: Sequence[slice]) -> None:
-        with torch.no_grad(), torch.inference_mode(inference):  # threads do not inherit them
+        # threads inherit neither; in the other order inference_mode(False) would bring gradients back
+        with torch.inference_mode(inference), torch.no_grad():
             for part in share:
                 kept = real[part]
                 rows = PackedRows(lengths[part], model.seq_max_len)
