@@ -47,7 +47,7 @@ def _packed(model: SASREC, users: Tensor | None, seq: Tensor) -> Tensor:
     parts, inference = _cut(lengths), torch.is_inference_mode_enabled()
 
     def work(share: Sequence[slice]) -> None:
-        # threads inherit neither; in the other order inference_mode(False) would bring gradients back
+        # Threads inherit neither. In the other order inference_mode(False) brings gradients back.
         with torch.inference_mode(inference), torch.no_grad():
             for part in share:
                 kept = real[part]
