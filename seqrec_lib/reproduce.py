@@ -84,6 +84,7 @@ def run(
         seed=seed,
         window_probability=recipe.window_probability,
     )
+    resumed = any((work / label).glob("epoch-*.pt"))
     started = time.perf_counter()
     history = model.train_model(
         dataset,
@@ -100,7 +101,8 @@ def run(
         device=device,
         checkpoints=work / label,
     )
-    seconds = time.perf_counter() - started
+    # of a run that was stopped in between only the last part was timed: that says nothing
+    seconds = np.nan if resumed else time.perf_counter() - started
     sampled = sampled_ranks(model, dataset, seed=CANDIDATE_SEED)
     full = full_ranks(model, dataset)
     line = _line(recipe, seed, epochs, history, sampled, full, seconds, model.device)
