@@ -17,7 +17,6 @@ from torch.autograd import Function
 from seqrec_lib import kernels
 from seqrec_lib.layers import PaddedRows
 
-_MIX = 0x9E3779B97F4A7C15
 _WORD = 2**64 - 1
 
 
@@ -100,13 +99,18 @@ class PackedRows(PaddedRows):
 
     def attention_of_last(self, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
         """See `PaddedRows.attention_of_last`; q: (G, D), k, v: (N, D) → (G, D). No gradient."""
-        out = torch.empty_like(q)
+        out = _new(q)
         kernels.attention_of_last(_array(q), _array(k), _array(v), self.starts, heads, out.numpy())
         return out
 
 
 def _array(x: Tensor) -> np.ndarray:
     return x.detach().contiguous().numpy()
+
+
+def _new(like: Tensor) -> Tensor:
+    """Room for a result. Contiguous whatever `like` is: a loop is compiled anew for each layout."""
+    return torch.empty_like(like, memory_format=torch.contiguous_format)
 
 
 class _Attention(Function):
@@ -121,7 +125,7 @@ class _Attention(Function):
         threshold: int,
         seed: int,
     ) -> Tensor:
-        out = torch.empty_like(q)
+        out = _new(q)
         log_sum = np.empty((heads, len(q)), np.float32)
         kernels.attention_forward(
             _array(q),
@@ -142,7 +146,7 @@ class _Attention(Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, out = ctx.saved_tensors
         starts, heads, threshold, seed, log_sum = ctx.rest
-        dq, dk, dv = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
+        dq, dk, dv = _new(q), _new(k), _new(v)
         kernels.attention_backward(
             _array(q),
             _array(k),
@@ -166,7 +170,7 @@ class _Normalise(Function):
     def forward(
         ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, row: np.ndarray, epsilon: float
     ) -> Tensor:
-        out = torch.empty_like(x)
+        out = _new(x)
         inverse = np.empty(len(x), np.float32)
         kernels.normalise_forward(
             _array(x), _array(gamma), _array(beta), row, epsilon, out.numpy(), inverse
@@ -179,7 +183,7 @@ class _Normalise(Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, gamma = ctx.saved_tensors
         row, inverse = ctx.rest
-        dx, dgamma, dbeta = torch.empty_like(x), torch.zeros_like(gamma), torch.zeros_like(gamma)
+        dx, dgamma, dbeta = _new(x), torch.zeros_like(gamma), torch.zeros_like(gamma)
         kernels.normalise_backward(
             _array(x),
             _array(gamma),
@@ -197,14 +201,14 @@ class _Dropout(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, seed: int, threshold: int) -> Tensor:
         ctx.rest = (seed, threshold)
-        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        out = _new(x)
         kernels.drop(_array(x).ravel(), np.uint64(seed), threshold, out.numpy().ravel())
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         seed, threshold = ctx.rest
-        dx = torch.empty_like(grads[0], memory_format=torch.contiguous_format)
+        dx = _new(grads[0])
         kernels.drop(_array(grads[0]).ravel(), np.uint64(seed), threshold, dx.numpy().ravel())
         return dx, None, None
 
@@ -213,7 +217,7 @@ class _DropoutAdd(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, residual: Tensor, seed: int, threshold: int) -> Tensor:
         ctx.rest = (seed, threshold)
-        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        out = _new(x)
         kernels.drop_add(
             _array(x).ravel(),
             np.uint64(seed),
@@ -232,7 +236,7 @@ class _DropoutAdd(Function):
 class _ReluDropout(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, seed: int, threshold: int) -> Tensor:
-        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        out = _new(x)
         kernels.relu_drop(_array(x).ravel(), np.uint64(seed), threshold, out.numpy().ravel())
         ctx.save_for_backward(out)
         ctx.threshold = threshold
@@ -241,7 +245,7 @@ class _ReluDropout(Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (out,) = ctx.saved_tensors
-        dx = torch.empty_like(out)
+        dx = _new(out)
         kernels.relu_drop_backward(
             _array(grads[0]).ravel(), _array(out).ravel(), ctx.threshold, dx.numpy().ravel()
         )
