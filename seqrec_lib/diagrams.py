@@ -192,7 +192,7 @@ def block(steps: Sequence[tuple[str, str]], skips: Sequence[tuple[int, int]]) ->
         if y:
             axes.add_patch(_arrow((1.2, y - 0.72), (1.2, y - 0.28), INK))
     for nth, (a, b) in enumerate(skips):
-        x, colour, low, high = 2.65 + 0.2 * nth, "#B97F00", a + 0.64, b + 0.43
+        x, colour, low, high = 2.65 + 0.2 * nth, "#B97F00", a + 0.6, b + 0.43
         axes.plot([1.2, x, x, 1.5], [low, low, high, high], color=colour, linewidth=2)
         axes.add_patch(_arrow((1.6, high), (1.32, high), colour))
         axes.plot([1.2], [high], marker="o", markersize=15, color="white", markeredgecolor=INK)

@@ -170,26 +170,30 @@ def heatmap(values: Any, rows: str, columns: str, colour: str, first: int = 1) -
     extent = (first - 0.5, first + C - 0.5, first + R - 0.5, first - 0.5)
     image = axes.imshow(matrix, cmap=SCALE, extent=extent, interpolation="nearest")
     axes.set(xlabel=columns, ylabel=rows)
+    axes.locator_params(integer=True)
     drawing.colorbar(image, ax=axes, label=colour)
     return drawing
 
 
-def attention_maps(weights: Any, labels: Sequence[str]) -> Drawing:
+def attention_maps(weights: Any, labels: Sequence[str], names: Sequence[str] = ()) -> Drawing:
     """Attention weights (H, T, T), one panel a head: each row says where its position looks.
 
-    labels: (T,) what stands at the positions.
+    labels: (T,) what stands at the positions. names: (H,) of the panels; default "head 1", ….
     """
     maps = numbers("weights", weights, dims=3)
     H, T, _ = maps.shape
     if maps.shape[2] != T or len(labels) != T:
         raise ValueError(f"weights {maps.shape} must be (H, T, T) with T = {len(labels)} labels")
-    said = [f"head {h + 1}: {labels[maps[h, -1].argmax()]}" for h in range(H)]
-    alt = f"Attention weights of {H} head(s) over {T} positions. The last position looks most at "
+    names = names or [f"head {h + 1}" for h in range(H)]
+    if len(names) != H:
+        raise ValueError(f"names has {len(names)} entries for {H} panels")
+    said = [f"{names[h]}: {labels[maps[h, -1].argmax()]}" for h in range(H)]
+    alt = f"Attention weights in {H} panels over {T} positions. The last position looks most at "
     drawing = Drawing(2.2 + 2.6 * H, 1.2 + 0.34 * T, alt + "; ".join(said) + ".")
     for h in range(H):
         axes = drawing.add_subplot(1, H, h + 1)
         image = axes.imshow(maps[h], cmap=SCALE, vmin=0, vmax=1, interpolation="nearest")
-        axes.set_title(f"head {h + 1}", fontsize=10)
+        axes.set_title(names[h], fontsize=10)
         axes.set_xticks(range(T), labels, rotation=60, ha="right", fontsize=8)
         axes.set_yticks(range(T), labels if h == 0 else [""] * T, fontsize=8)
         axes.tick_params(length=0)

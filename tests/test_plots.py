@@ -200,6 +200,9 @@ def test_attention_maps_say_where_the_last_position_looks():
     weights[0, 3, 1], weights[1, 3, 2] = 1, 1
     alt = plots.attention_maps(weights, TITLES).alt
     assert f"head 1: {TITLES[1]}; head 2: {TITLES[2]}" in alt
+    figure = plots.attention_maps(weights, TITLES, ["block 1", "block 2"])
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["block 1", "block 2"]
+    assert f"block 2: {TITLES[2]}" in figure.alt
 
 
 @pytest.mark.parametrize(
@@ -213,6 +216,7 @@ def test_attention_maps_say_where_the_last_position_looks():
         (lambda: plots.lines(KEPT.iloc[:, :0], "share"), "1 to 4 columns"),
         (lambda: plots.heatmap([1, 2], "a", "b", "c"), "2 axes"),
         (lambda: plots.attention_maps(np.zeros((1, 3, 3)), TITLES), r"\(H, T, T\)"),
+        (lambda: plots.attention_maps(np.zeros((1, 4, 4)), TITLES, ["a", "b"]), "2 entries for 1"),
         (lambda: plots.tie_orders({"a": TITLES, "b": TITLES[:3]}, [1] * 4), "'b'"),
         (lambda: plots.tie_orders({"a": TITLES}, [1]), "moments"),
         (lambda: plots.split_cells([["train", "tset"]], ["u"], [[1, 2]]), "tset"),
