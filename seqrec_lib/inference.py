@@ -15,7 +15,7 @@ from seqrec_lib.threads import CoreThreads
 if TYPE_CHECKING:
     from seqrec_lib.sasrec import SASREC
 
-ROWS_AT_ONCE = 1024  # 200 KB a tensor at D = 50: what is worked on stays in the L2 cache
+ROWS_AT_ONCE = 8192  # measured: fewer rows cost more in calls than they save in cache misses
 
 
 def last_hidden(model: SASREC, users: Tensor | None, histories: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ def _packed(model: SASREC, users: Tensor | None, seq: Tensor) -> Tensor:
     real[:, -1] = True  # a sequence has at least one row; an empty history's is replaced below
     lengths = real.sum(dim=1)
     out = torch.empty(len(seq), model.layer_normalization.gamma.shape[1])
-    parts, inference = _cut(lengths), torch.is_inference_mode_enabled()
+    parts, inference = _cut(lengths, torch.get_num_threads()), torch.is_inference_mode_enabled()
 
     def work(share: Sequence[slice]) -> None:
         # Threads inherit neither. In the other order inference_mode(False) brings gradients back.
@@ -66,9 +66,11 @@ def _packed(model: SASREC, users: Tensor | None, seq: Tensor) -> Tensor:
     return torch.where(seq[:, -1:] == 0, model.layer_normalization.beta[-1], out)
 
 
-def _cut(lengths: Tensor) -> list[slice]:
-    """Sequences in slices of about ROWS_AT_ONCE rows."""
-    slot = (lengths.cumsum(0) - 1) // ROWS_AT_ONCE
+def _cut(lengths: Tensor, threads: int) -> list[slice]:
+    """Sequences in slices of about equally many rows, as many for each thread, few but not huge."""
+    total = int(lengths.sum())
+    pieces = threads * -(-total // (ROWS_AT_ONCE * threads)) if total > ROWS_AT_ONCE else 1
+    slot = (lengths.cumsum(0) - 1) * pieces // total
     sizes = torch.unique_consecutive(slot, return_counts=True)[1]
     ends = sizes.cumsum(0).tolist()
     return [slice(start, end) for start, end in pairwise([0, *ends])]
