@@ -4,19 +4,25 @@
 `PackedEngine` is the fast one for a CPU: padding is cut out, the rows are divided into groups that
 fit a core's cache, and one thread per core takes every other group. Adding up the groups' sums and
 dividing by the number of real positions of the whole batch is the same step.
+
+Several processes make the same step, too: each takes its share of the rows of the batch, divides by
+the real positions of all of them, and the gradients are added up, by DistributedDataParallel in the
+padded engine and by one message after the step in the packed one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from seqrec_lib.distributed import World
 from seqrec_lib.inference import ROWS_AT_ONCE
-from seqrec_lib.layers import PaddedRows
 from seqrec_lib.losses import Loss
+from seqrec_lib.rows import PaddedRows
 from seqrec_lib.sampling import Batch
 from seqrec_lib.threads import CoreThreads
 
@@ -25,7 +31,10 @@ if TYPE_CHECKING:
 
 
 class PaddedEngine:
-    """The plain step on any device; precision torch.bfloat16 runs the forward pass in bfloat16."""
+    """The plain step on any device; precision torch.bfloat16 runs the forward pass in bfloat16.
+
+    world: the processes that share each batch.
+    """
 
     def __init__(
         self,
@@ -34,10 +43,15 @@ class PaddedEngine:
         generator: torch.Generator,
         precision: torch.dtype = torch.float32,
         compiled: bool = False,
+        world: World | None = None,
     ) -> None:
         self.model, self.loss, self.generator, self.precision = model, loss, generator, precision
-        self.threads = 1
-        self._sum = torch.compile(self._loss_sum) if compiled else self._loss_sum
+        self.world, self.threads = world or World(), 1
+        self._sum: Callable[..., Tensor] = self._loss_sum
+        if compiled:
+            self._sum = torch.compile(self._loss_sum)
+        if self.world.size > 1:
+            self._sum = DistributedDataParallel(_Forward(model, self._sum))
 
     def __enter__(self) -> Self:
         return self
@@ -46,16 +60,17 @@ class PaddedEngine:
         pass
 
     def step(self, batch: Batch, negatives: Tensor) -> Tensor:
-        """Fill the gradients; the mean loss of the batch, a scalar on the device.
+        """Fill the gradients; this process's part of the mean loss, a scalar on the device.
 
         negatives: (B, T, K).
         """
-        device = self.model.device
+        device, count = self.model.device, (batch.pos != 0).sum()
+        batch, negatives = self.world.share(batch, negatives)
         with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
             total = self._sum(batch, negatives)
-        loss = total / (batch.pos != 0).sum()
+        loss = total / count
         self.model.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss * self.world.size).backward()  # what adds up gradients takes their mean
         return loss.detach()
 
     def _loss_sum(self, batch: Batch, negatives: Tensor) -> Tensor:
@@ -68,6 +83,17 @@ class PaddedEngine:
         return self.loss.total(
             query.float(), shift, model.item_table, pos.view(-1), negatives.flatten(0, 1)
         )
+
+
+class _Forward(nn.Module):
+    """What DistributedDataParallel wraps: it acts on the way into and out of a module's forward."""
+
+    def __init__(self, model: nn.Module, forward: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.model, self._call = model, forward
+
+    def forward(self, batch: Batch, negatives: Tensor) -> Tensor:
+        return self._call(batch, negatives)
 
 
 class PackedEngine:
@@ -83,9 +109,10 @@ class PackedEngine:
         generator: torch.Generator,
         threads: int | None = None,
         training: bool = True,
+        world: World | None = None,
     ) -> None:
         self.model, self.loss, self.generator = model, loss, generator
-        self.training = training
+        self.training, self.world = training, world or World()
         self._parameters = [p for p in model.parameters() if p.requires_grad]
         self._cores = CoreThreads(threads)
         self.threads = self._cores.count
@@ -98,10 +125,13 @@ class PackedEngine:
         self._cores.__exit__(*exc)
 
     def step(self, batch: Batch, negatives: Tensor) -> Tensor:
-        """Fill the gradients; the mean loss of the batch. negatives: (B, T, K)."""
-        groups = _divide(batch, negatives, self.threads)
-        seeds = torch.randint(2**62, (len(groups),), generator=self.generator).tolist()
-        count = sum(len(group.target) for group in groups)
+        """Fill the gradients; this process's part of the mean loss. negatives: (B, T, K)."""
+        count = int((batch.pos != 0).sum())
+        groups = _divide(*self.world.share(batch, negatives), self.threads)
+        if self.training and self.model.dropout_rate > 0:
+            seeds = torch.randint(2**62, (len(groups),), generator=self.generator).tolist()
+        else:  # then the negatives are the same however many groups and processes there are
+            seeds = [0] * len(groups)
 
         def part(work: Sequence[tuple[_Group, int]]) -> tuple[Tensor, list[Tensor]]:
             return self._run(work, count)
@@ -112,6 +142,7 @@ class PackedEngine:
             loss = loss + more
             for mine, theirs in zip(gradients, others_gradients, strict=True):
                 mine.add_(theirs)
+        self.world.add_(gradients)
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
         return loss

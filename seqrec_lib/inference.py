@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from seqrec_lib.layers import PaddedRows
+from seqrec_lib.rows import PaddedRows
 from seqrec_lib.threads import CoreThreads
 
 if TYPE_CHECKING:

@@ -260,32 +260,30 @@ def attention_backward(
 
 
 @_sums
-def attention_of_last(q: Array, k: Array, v: Array, starts: Array, heads: int, out: Array) -> None:
-    """Attention of one query per sequence over all of the sequence: q, out (G, D), k, v (N, D)."""
-    width = q.shape[1] // heads
-    scale = np.float32(1 / np.sqrt(width))
+def mix_of_last(asked: Array, x: Array, starts: Array, out: Array) -> None:
+    """out = softmax(asked · xᵀ) x over each sequence: asked, out (G, H, D), x (N, D)."""
+    heads, width = asked.shape[1], asked.shape[2]
     for g in range(starts.shape[0] - 1):
         a, n = starts[g], starts[g + 1] - starts[g]
         p = np.empty(n, np.float32)
         for h in range(heads):
-            c = h * width
             highest = np.float32(-1e30)
             for j in range(n):
                 s = np.float32(0)
                 for d in range(width):
-                    s += q[g, c + d] * k[a + j, c + d]
-                p[j] = s * scale
-                highest = max(highest, p[j])
+                    s += asked[g, h, d] * x[a + j, d]
+                p[j] = s
+                highest = max(highest, s)
             total = np.float32(0)
             for d in range(width):
-                out[g, c + d] = np.float32(0)
+                out[g, h, d] = np.float32(0)
             for j in range(n):
                 weight = np.exp(p[j] - highest)
                 total += weight
                 for d in range(width):
-                    out[g, c + d] += weight * v[a + j, c + d]
+                    out[g, h, d] += weight * x[a + j, d]
             for d in range(width):
-                out[g, c + d] /= total
+                out[g, h, d] /= total
 
 
 @_sums

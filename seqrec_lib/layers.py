@@ -4,8 +4,8 @@ Shapes: B batch, T positions, H heads, D width. Sequences are padded in front, s
 the most recent item whatever T is, and position tables are read from their end.
 
 A block does not care how its rows are stored. What depends on that (who attends to whom, which
-position a row has, how random numbers are drawn) stands in a *rows* object: `PaddedRows` here,
-which is the definition, and `packed.PackedRows`, the fast way to the same numbers on a CPU.
+position a row has, how random numbers are drawn) stands in a *rows* object: `rows.PaddedRows`,
+which is the definition, or `packed.PackedRows`, the fast way to the same numbers on a CPU.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqrec_lib.checks import one_of, positive, rate
+from seqrec_lib.rows import PaddedRows
 
 LAYOUTS = ("contract", "authors", "pre-norm", "post-norm")
 NORMS = ("position", "feature")
@@ -47,106 +48,6 @@ def pad_sequences(
         elif len(kept):
             row[: len(kept)] = kept
     return out
-
-
-class PaddedRows:
-    """Rows stored as a rectangle (B, T, …) with padding in front.
-
-    Args:
-        real: bool (B, T), False where a position is padding.
-        training: whether dropout acts.
-        generator: draws the dropout masks, on the rows' device; None is torch's global one.
-        maps: a list that receives every block's attention weights (B, H, T, T); None keeps none.
-        real_queries: bool (B, T), which queries are real, where that is not the same.
-    """
-
-    def __init__(
-        self,
-        real: Tensor,
-        training: bool = False,
-        generator: torch.Generator | None = None,
-        maps: list[Tensor] | None = None,
-        real_queries: Tensor | None = None,
-    ) -> None:
-        self.real = real
-        self.real_queries = real if real_queries is None else real_queries
-        self.training = training
-        self.generator = generator
-        self.maps = maps
-
-    def blank(self, x: Tensor) -> Tensor:
-        """x with its padded positions set to zero."""
-        return x * self.real.unsqueeze(-1)
-
-    def last(self, x: Tensor) -> Tensor:
-        """The last position of each sequence: (B, T, D) → (B, 1, D)."""
-        return x[:, -1:]
-
-    def last_rows(self) -> PaddedRows:
-        """The rows that `last` gives."""
-        return PaddedRows(self.real[:, -1:], self.training, self.generator)
-
-    def positions(self, table: Tensor) -> Tensor:
-        """The row of `table` (n, D) that belongs to each position: the last T of them."""
-        if table.shape[0] == 1:
-            return table
-        return table[-self.real.shape[1] :]
-
-    def dropout(self, x: Tensor, rate: float) -> Tensor:
-        """x with elements set to zero with probability `rate`, the others scaled by 1/(1-rate)."""
-        if not self.training or rate == 0:
-            return x
-        kept = torch.empty_like(x).bernoulli_(1 - rate, generator=self.generator)
-        return x * kept / (1 - rate)
-
-    def dropout_add(self, x: Tensor, rate: float, residual: Tensor) -> Tensor:
-        """dropout(x) + residual."""
-        return self.dropout(x, rate) + residual
-
-    def relu_dropout(self, x: Tensor, rate: float) -> Tensor:
-        """dropout(relu(x))."""
-        return self.dropout(functional.relu(x), rate)
-
-    def normalise(self, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
-        """Layer normalisation over the last axis; gamma, beta: (n, D) by position or (1, D)."""
-        mean = x.mean(dim=-1, keepdim=True)
-        variance = (x - mean).square().mean(dim=-1, keepdim=True)
-        normal = (x - mean) / torch.sqrt(variance + epsilon)
-        return normal * self.positions(gamma) + self.positions(beta)
-
-    def attention_of_last(self, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-        """As `attention` without dropout, for the queries of the last positions only.
-
-        q: (B, 1, D); k, v: (B, T, D) → (B, 1, D).
-        """
-        B, T, D = k.shape
-        q = q.view(B, 1, heads, D // heads).transpose(1, 2)  # (B, H, 1, D/H)
-        k, v = (x.view(B, T, heads, D // heads).transpose(1, 2) for x in (k, v))  # B H T D/H
-        scores = q @ k.transpose(-2, -1) / math.sqrt(D // heads)  # (B, H, 1, T)
-        allowed = self.real[:, None, None, :] & self.real_queries[:, None, -1:, None]
-        scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
-        mixed = (scores.softmax(dim=-1) * allowed) @ v  # (B, H, 1, D/H)
-        return mixed.transpose(1, 2).reshape(B, 1, D)
-
-    def attention(self, q: Tensor, k: Tensor, v: Tensor, heads: int, rate: float) -> Tensor:
-        """softmax(q kᵀ / sqrt(D/H)) v, each position over itself and the real ones before it.
-
-        q, k, v: (B, T, D) → (B, T, D). Weights of the future, of padded keys and of padded queries
-        are exactly 0. SASRec eq. (2) and the causality of Sec. III-B; Vaswani et al. 2017, eq. (1).
-        """
-        B, T, D = q.shape
-        q, k, v = (x.view(B, T, heads, D // heads).transpose(1, 2) for x in (q, k, v))  # B H T D/H
-        scores = q @ k.transpose(-2, -1) / math.sqrt(D // heads)  # (B, H, T, T)
-        past = torch.ones(T, T, dtype=torch.bool, device=q.device).tril()
-        allowed = past & self.real[:, None, None, :] & self.real_queries[:, None, :, None]
-        # A row with nothing to attend to (padding in front) would be 0/0; the lowest number instead
-        # of -inf keeps the softmax finite, and the product with `allowed` makes the zeros exact.
-        scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
-        weights = scores.softmax(dim=-1) * allowed
-        if self.maps is not None:
-            self.maps.append(weights.detach())
-        mixed = self.dropout(weights, rate) @ v  # (B, H, T, D/H)
-        return mixed.transpose(1, 2).reshape(B, T, D)
 
 
 def rows_with_content(x: Tensor) -> Tensor:
@@ -197,12 +98,25 @@ class MultiHeadAttention(nn.Module):
         self, queries: Tensor, keys: Tensor, rows: PaddedRows, last: bool = False
     ) -> Tensor:
         """As `forward`, for rows of any kind; `last`: only the last position of each asks."""
-        q, k, v = self.Q(queries), self.K(keys), self.V(keys)
         if last:
-            mixed = rows.attention_of_last(q, k, v, self.num_heads)
+            mixed = self._of_last(queries, keys, rows)
         else:
+            q, k, v = self.Q(queries), self.K(keys), self.V(keys)
             mixed = rows.attention(q, k, v, self.num_heads, self.dropout_rate)
         return mixed + queries if self.residual else mixed
+
+    def _of_last(self, queries: Tensor, x: Tensor, rows: PaddedRows) -> Tensor:
+        """Attention of one query a sequence, without a key and a value for every position.
+
+        q · (W_K x + b) is (W_Kᵀ q) · x plus a number that is the same for all x, which the softmax
+        does not see; Σ p (W_V x + b) is W_V Σ p x + b, since the weights p sum to 1. So both
+        matrices move to the side where there is one vector a sequence.
+        """
+        H, D = self.num_heads, queries.shape[-1]
+        to_keys, to_values = (m.weight.view(H, D // H, D) for m in (self.K, self.V))  # (H, D/H, D)
+        q = self.Q(queries).unflatten(-1, (H, D // H)) / math.sqrt(D // H)  # (…, H, D/H)
+        mixed = rows.mix_of_last(torch.einsum("...hc,hcd->...hd", q, to_keys), x)  # (…, H, D)
+        return torch.einsum("...hd,hcd->...hc", mixed, to_values).flatten(-2) + self.V.bias
 
 
 class PointWiseFeedForward(nn.Module):

@@ -1,6 +1,6 @@
 """Packed rows: the CPU engine's way to store a batch, with no padding, and the operations on it.
 
-`PackedRows` answers the same questions as `layers.PaddedRows`, so every block runs on either; each
+`PackedRows` answers the same questions as `rows.PaddedRows`, so every block runs on either; each
 answer here is one compiled loop of `kernels` with its hand-written gradient. The tests hold the two
 against each other: losses, gradients, and the rate and scale of dropout.
 """
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from seqrec_lib import kernels
-from seqrec_lib.layers import PaddedRows
+from seqrec_lib.rows import PaddedRows
 
 _WORD = 2**64 - 1
 
@@ -97,10 +97,10 @@ class PackedRows(PaddedRows):
         threshold = threshold_of(rate) if self.training else 0
         return _Attention.apply(q, k, v, self.starts, heads, threshold, self._next_seed())
 
-    def attention_of_last(self, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-        """See `PaddedRows.attention_of_last`; q: (G, D), k, v: (N, D) → (G, D). No gradient."""
-        out = _new(q)
-        kernels.attention_of_last(_array(q), _array(k), _array(v), self.starts, heads, out.numpy())
+    def mix_of_last(self, asked: Tensor, x: Tensor) -> Tensor:
+        """See `PaddedRows.mix_of_last`; (G, H, D), (N, D) → (G, H, D). No gradient."""
+        out = _new(asked)
+        kernels.mix_of_last(_array(asked), _array(x), self.starts, out.numpy())
         return out
 
 

@@ -13,8 +13,9 @@ from torch.nn import functional
 
 from seqrec_lib.checks import positive, rate
 from seqrec_lib.config import SASRecConfig
-from seqrec_lib.layers import Encoder, LayerNormalization, PaddedRows
+from seqrec_lib.layers import Encoder, LayerNormalization
 from seqrec_lib.randomness import fresh_seed, make_generator
+from seqrec_lib.rows import PaddedRows
 
 if TYPE_CHECKING:
     from seqrec_lib.losses import Loss

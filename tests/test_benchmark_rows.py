@@ -17,7 +17,7 @@ from seqrec_lib.benchmark_rows import (
     sequence_flops,
     train_epoch,
 )
-from seqrec_lib.layers import PaddedRows
+from seqrec_lib.rows import PaddedRows
 from seqrec_lib.sasrec import SASREC
 from seqrec_lib.sequences import SASRecDataSet
 from seqrec_lib.ssept import SSEPT

@@ -13,8 +13,9 @@ from torch.nn import functional
 
 from seqrec_lib import engine, inference
 from seqrec_lib.engine import PackedEngine, PaddedEngine
-from seqrec_lib.layers import LAYOUTS, NORMS, PaddedRows
+from seqrec_lib.layers import LAYOUTS, NORMS
 from seqrec_lib.losses import BCE, GBCE, CrossEntropy, SampledSoftmax
+from seqrec_lib.rows import PaddedRows
 from seqrec_lib.ssept import SSEPT
 
 LOSSES = [

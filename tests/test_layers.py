@@ -15,10 +15,10 @@ from seqrec_lib.layers import (
     EncoderLayer,
     LayerNormalization,
     MultiHeadAttention,
-    PaddedRows,
     PointWiseFeedForward,
     pad_sequences,
 )
+from seqrec_lib.rows import PaddedRows
 
 
 def noise(*shape, seed=0):

@@ -9,8 +9,9 @@ from scipy import stats
 from torch.nn import functional
 
 from seqrec_lib import kernels
-from seqrec_lib.layers import PaddedRows
+from seqrec_lib.layers import MultiHeadAttention
 from seqrec_lib.packed import PackedRows, threshold_of
+from seqrec_lib.rows import PaddedRows
 
 LENGTHS = [1, 5, 33, 31, 32, 2, 64, 65, 1, 70]  # 32 queries make a block of attention
 N = sum(LENGTHS)
@@ -100,12 +101,19 @@ def test_attention_at_huge_scores_is_finite():
     assert all(bool(g.isfinite().all()) for g in gradients)
 
 
-def test_attention_of_the_last_row_is_that_row_of_attention():
-    q, k, v = (noise(N, 8, seed=seed) for seed in range(3))
-    for heads in (1, 2):
-        packed = rows(training=False)
-        whole = packed.last(packed.attention(q, k, v, heads, 0.0))
-        near(packed.attention_of_last(packed.last(q), k, v, heads), whole, 1e-6)
+@pytest.mark.parametrize("heads", [1, 2])
+def test_attention_of_the_last_row_is_that_row_of_attention(heads):
+    attention = MultiHeadAttention(8, heads, 0.0).requires_grad_(False)
+    for seed, parameter in enumerate(attention.parameters()):
+        parameter.copy_(0.4 * noise(*parameter.shape, seed=seed))  # the biases, too
+    queries, keys = noise(N, 8, seed=20), noise(N, 8, seed=21)
+    packed = rows(training=False)
+    whole = packed.last(attention.apply_to(queries, keys, packed))
+    near(attention.apply_to(packed.last(queries), keys, packed, last=True), whole, 1e-6)
+    padded = PaddedRows(torch.arange(5) > 1 - torch.arange(2).unsqueeze(1))  # (B, T) = (2, 5)
+    queries, keys = queries[:10].view(2, 5, 8), keys[:10].view(2, 5, 8)  # (B, T, D)
+    whole = padded.last(attention.apply_to(queries, keys, padded))
+    near(attention.apply_to(padded.last(queries), keys, padded, last=True), whole, 1e-6)
 
 
 @pytest.mark.parametrize("table_rows", [70, 1])

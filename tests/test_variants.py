@@ -9,7 +9,7 @@ import tiny
 import torch
 
 from seqrec_lib.config import build_model, config_from_dict, config_to_dict
-from seqrec_lib.layers import PaddedRows
+from seqrec_lib.rows import PaddedRows
 from seqrec_lib.ssept import SSEPT
 
 MODELS = {"SASREC": tiny.sasrec, "SSEPT": tiny.ssept}

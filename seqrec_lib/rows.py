@@ -1,0 +1,107 @@
+"""How the rows of a batch are stored: what the blocks of `layers` ask when that matters.
+
+Who attends to whom, which position a row has, how random numbers are drawn. `PaddedRows` is the
+definition, in plain torch; `packed.PackedRows` is the fast way to the same numbers on a CPU.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+class PaddedRows:
+    """Rows stored as a rectangle (B, T, …) with padding in front.
+
+    Args:
+        real: bool (B, T), False where a position is padding.
+        training: whether dropout acts.
+        generator: draws the dropout masks, on the rows' device; None is torch's global one.
+        maps: a list that receives every block's attention weights (B, H, T, T); None keeps none.
+        real_queries: bool (B, T), which queries are real, where that is not the same.
+    """
+
+    def __init__(
+        self,
+        real: Tensor,
+        training: bool = False,
+        generator: torch.Generator | None = None,
+        maps: list[Tensor] | None = None,
+        real_queries: Tensor | None = None,
+    ) -> None:
+        self.real = real
+        self.real_queries = real if real_queries is None else real_queries
+        self.training = training
+        self.generator = generator
+        self.maps = maps
+
+    def blank(self, x: Tensor) -> Tensor:
+        """x with its padded positions set to zero."""
+        return x * self.real.unsqueeze(-1)
+
+    def last(self, x: Tensor) -> Tensor:
+        """The last position of each sequence: (B, T, D) → (B, 1, D)."""
+        return x[:, -1:]
+
+    def last_rows(self) -> PaddedRows:
+        """The rows that `last` gives."""
+        return PaddedRows(self.real[:, -1:], self.training, self.generator)
+
+    def positions(self, table: Tensor) -> Tensor:
+        """The row of `table` (n, D) that belongs to each position: the last T of them."""
+        if table.shape[0] == 1:
+            return table
+        return table[-self.real.shape[1] :]
+
+    def dropout(self, x: Tensor, rate: float) -> Tensor:
+        """x with elements set to zero with probability `rate`, the others scaled by 1/(1-rate)."""
+        if not self.training or rate == 0:
+            return x
+        kept = torch.empty_like(x).bernoulli_(1 - rate, generator=self.generator)
+        return x * kept / (1 - rate)
+
+    def dropout_add(self, x: Tensor, rate: float, residual: Tensor) -> Tensor:
+        """dropout(x) + residual."""
+        return self.dropout(x, rate) + residual
+
+    def relu_dropout(self, x: Tensor, rate: float) -> Tensor:
+        """dropout(relu(x))."""
+        return self.dropout(functional.relu(x), rate)
+
+    def normalise(self, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
+        """Layer normalisation over the last axis; gamma, beta: (n, D) by position or (1, D)."""
+        mean = x.mean(dim=-1, keepdim=True)
+        variance = (x - mean).square().mean(dim=-1, keepdim=True)
+        normal = (x - mean) / torch.sqrt(variance + epsilon)
+        return normal * self.positions(gamma) + self.positions(beta)
+
+    def mix_of_last(self, asked: Tensor, x: Tensor) -> Tensor:
+        """softmax(asked · xᵀ) x of the last positions: (B, 1, H, D), (B, T, D) → (B, 1, H, D)."""
+        scores = asked.transpose(1, 2) @ x.unsqueeze(1).transpose(-2, -1)  # (B, H, 1, T)
+        allowed = self.real[:, None, None, :] & self.real_queries[:, None, -1:, None]
+        scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
+        mixed = (scores.softmax(dim=-1) * allowed) @ x.unsqueeze(1)  # (B, H, 1, D)
+        return mixed.transpose(1, 2)
+
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, heads: int, rate: float) -> Tensor:
+        """softmax(q kᵀ / sqrt(D/H)) v, each position over itself and the real ones before it.
+
+        q, k, v: (B, T, D) → (B, T, D). Weights of the future, of padded keys and of padded queries
+        are exactly 0. SASRec eq. (2) and the causality of Sec. III-B; Vaswani et al. 2017, eq. (1).
+        """
+        B, T, D = q.shape
+        q, k, v = (x.view(B, T, heads, D // heads).transpose(1, 2) for x in (q, k, v))  # B H T D/H
+        scores = q @ k.transpose(-2, -1) / math.sqrt(D // heads)  # (B, H, T, T)
+        past = torch.ones(T, T, dtype=torch.bool, device=q.device).tril()
+        allowed = past & self.real[:, None, None, :] & self.real_queries[:, None, :, None]
+        # A row with nothing to attend to (padding in front) would be 0/0; the lowest number instead
+        # of -inf keeps the softmax finite, and the product with `allowed` makes the zeros exact.
+        scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
+        weights = scores.softmax(dim=-1) * allowed
+        if self.maps is not None:
+            self.maps.append(weights.detach())
+        mixed = self.dropout(weights, rate) @ v  # (B, H, T, D/H)
+        return mixed.transpose(1, 2).reshape(B, T, D)
