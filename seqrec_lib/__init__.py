@@ -31,6 +31,7 @@ _HOME = {
     "seqrec_lib.metrics": ("compare", "summarise"),
     "seqrec_lib.baselines": ("ItemKNN", "MarkovChain", "Popularity"),
     "seqrec_lib.recommendation": ("recommend", "similar_items"),
+    "seqrec_lib.trained": ("load_trained", "trained_models"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_MODULE_OF)
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from seqrec_lib.sasrec import SASREC
     from seqrec_lib.sequences import SASRecDataSet, Sequences, filter_ratings, prepare
     from seqrec_lib.ssept import SSEPT
+    from seqrec_lib.trained import load_trained, trained_models
 
 
 def __getattr__(name: str) -> Any:

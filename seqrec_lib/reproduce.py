@@ -73,7 +73,7 @@ def run(
     Returns the recorded line.
     """
     epochs = recipe.epochs if epochs is None else epochs
-    label = _label(recipe, seed)
+    label = label_of(recipe, seed)
     model = build(recipe, dataset, seed)
     sampler = WarpSampler(
         dataset.train,
@@ -200,7 +200,8 @@ def _record(
     beside.replace(place)
 
 
-def _label(recipe: Recipe, seed: int) -> str:
+def label_of(recipe: Recipe, seed: int) -> str:
+    """The name of a run, for files: table, row and seed, with two underscores between."""
     row = re.sub(r"[^A-Za-z0-9.=+-]+", "-", recipe.row)
     return f"{recipe.table}__{row}__{seed}"
 

@@ -1,0 +1,240 @@
+"""Trained models come back by name, and every row is the film and the user that it was."""
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import seqrec_lib as sl
+from seqrec_lib import publish as publishing
+from seqrec_lib import reproduce
+from seqrec_lib.ranking import sampled_ranks
+from seqrec_lib.recipes import rows_of
+from seqrec_lib.sequences import SASRecDataSet
+from seqrec_lib.trained import FOLDER, SERIES, save_trained
+
+RAW = np.arange(tiny.ITEMS) * 7 + 3  # MovieLens' ids have gaps, too
+MODELS = {
+    "sasrec": tiny.sasrec,
+    "unshared": lambda: tiny.sasrec(shared_embedding=False, positions=False),
+    "ssept": tiny.ssept,
+}
+
+
+def titled(order=None, users=None) -> SASRecDataSet:
+    """The tiny data set: item i + 1 is film order[i], user u + 1 is person users[u]."""
+    plain = tiny.dataset()
+    order = np.arange(tiny.ITEMS) if order is None else order
+    users = np.arange(tiny.USERS) if users is None else users
+    items = pd.DataFrame(
+        {"title": [f"Film {RAW[i]}" for i in order], "raw_id": RAW[order]},
+        index=pd.RangeIndex(1, tiny.ITEMS + 1),
+    )
+    new_id = np.argsort(order) + 1  # of film i
+    histories = {
+        place + 1: new_id[plain.sequences[int(user) + 1] - 1] for place, user in enumerate(users)
+    }
+    dataset = SASRecDataSet.from_sequences(histories, tiny.ITEMS, items)
+    dataset.raw_users = np.append(0, 100 + users)
+    return dataset
+
+
+def by_title(model, dataset) -> pd.DataFrame:
+    """The score of every film for every person: rows are people, columns titles, both sorted."""
+    users = torch.arange(1, 1 + dataset.usernum)
+    histories = torch.from_numpy(dataset.sequences.padded(users.numpy()))
+    scores = model.score(users, histories)[:, 1:].numpy()
+    table = pd.DataFrame(scores, dataset.raw_users[1:], dataset.items["title"].to_numpy())
+    return table.sort_index().sort_index(axis=1)
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_scores_of_titles_do_not_depend_on_the_numbering(make, tmp_path):
+    trained_on, rng = titled(), np.random.default_rng(0)
+    model = tiny.stir(make())
+    save_trained(model, trained_on, "it", {"seed": 1}, tmp_path)
+    expected = by_title(model, trained_on)
+    assert by_title(sl.load_trained("it", trained_on, tmp_path), trained_on).equals(expected)
+    other = titled(rng.permutation(tiny.ITEMS), rng.permutation(tiny.USERS))
+    assert not np.array_equal(other.items["raw_id"], trained_on.items["raw_id"])
+    found = by_title(sl.load_trained("it", other, tmp_path), other)
+    pd.testing.assert_frame_equal(found, expected, rtol=0, atol=1e-6)
+    # and strangers: the mean user is the same one, whatever the users' numbers
+    seen = [titled().item_id("Film 10"), other.item_id("Film 10")]
+    lists = [
+        m.score(None, torch.tensor([[item]]))[0, 1:].numpy()[np.argsort(d.items["raw_id"])]
+        for item, (m, d) in zip(
+            seen,
+            [(model, trained_on), (sl.load_trained("it", other, tmp_path), other)],
+            strict=True,
+        )
+    ]
+    np.testing.assert_allclose(*lists, atol=1e-6)
+
+
+def test_the_file_is_weights_and_ids_alone(tmp_path):
+    place = save_trained(tiny.ssept(), titled(), "it", {}, tmp_path)
+    with safe_open(place, framework="pt") as file:
+        assert file.get_tensor("raw_item_ids").tolist() == RAW.tolist()
+        assert file.get_tensor("raw_user_ids").tolist() == list(range(100, 100 + tiny.USERS))
+    card = json.loads((tmp_path / "it.json").read_text())
+    assert card["settings"]["model"] == "SSEPT"
+    assert card["sha256"] == hashlib.sha256(place.read_bytes()).hexdigest()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["it.json", "it.safetensors"]
+
+
+def changed(change) -> SASRecDataSet:
+    dataset = titled()
+    change(dataset)
+    return dataset
+
+
+def other_films(dataset):
+    dataset.items = dataset.items.assign(raw_id=[*RAW[:-2], 1, 2])
+
+
+def fewer_films(dataset):
+    dataset.items, dataset.itemnum = dataset.items.iloc[:-1], tiny.ITEMS - 1
+
+
+def no_titles(dataset):
+    dataset.items = None
+
+
+def other_users(dataset):
+    dataset.raw_users = np.append(dataset.raw_users[:-1], 7)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (other_films, ["does not know 2, such as 'Film 94'", "lacks 2", "raw id 94"]),
+        (fewer_films, ["trained on 15 films; this data set has 14", "lacks 1", "raw id 101"]),
+        (no_titles, ["which films its ids are"]),
+        (other_users, ["12 users", "does not know 1"]),
+    ],
+)
+def test_other_films_and_users_are_refused(change, said, tmp_path):
+    save_trained(tiny.ssept(), titled(), "it", {}, tmp_path)
+    with pytest.raises(LookupError) as error:
+        sl.load_trained("it", changed(change), tmp_path)
+    assert all(part in str(error.value) for part in said), str(error.value)
+
+
+def test_sample_is_refused_by_what_was_trained_on_other_films(sample_dataset, tmp_path):
+    save_trained(tiny.sasrec(), titled(), "it", {}, tmp_path)
+    with pytest.raises(LookupError, match="trained on 15 films; this data set has"):
+        sl.load_trained("it", sample_dataset, tmp_path)
+
+
+def test_unknown_and_missing_names_say_what_to_do(tmp_path):
+    with pytest.raises(LookupError, match="no trained model 'bert'; choose from 'sasrec-ml-1m'"):
+        sl.load_trained("bert", titled(), tmp_path)
+    with pytest.raises(LookupError, match=r'reproduce SSE-PT --rows "sse-pt n=50 50\+50"'):
+        sl.load_trained("ssept-ml-1m", titled(), tmp_path)
+
+
+def test_damaged_files_are_refused(tmp_path):
+    (tmp_path / "cut.safetensors").write_bytes(b"PK no model")
+    save_file({"x": torch.ones(2)}, tmp_path / "bare.safetensors")
+    for name in ("cut", "bare"):
+        with pytest.raises(ValueError, match="is not a file that publish wrote"):
+            sl.load_trained(name, titled(), tmp_path)
+
+
+def test_table_of_models(tmp_path):
+    table = sl.trained_models(tmp_path)
+    assert list(table.index) == list(SERIES)
+    assert not table["there"].any()
+    card = {"scores": {"sampled_ndcg": 0.5}, "seed": 3, "dataset": "ml-1m", "command": "make it"}
+    save_trained(tiny.sasrec(), titled(), "it", card, tmp_path)
+    mine = sl.trained_models(tmp_path).loc["it"]
+    assert (mine["there"], mine["seed"], mine["sampled_ndcg"]) == (True, 3, 0.5)
+    assert (mine["model"], mine["made_by"]) == ("SASREC", "make it")
+    assert 0 < mine["megabytes"] < 0.1
+
+
+def test_raw_ids_that_are_no_numbers_cannot_be_published(tmp_path):
+    dataset = titled()
+    dataset.items = dataset.items.assign(raw_id=dataset.items["title"])
+    with pytest.raises(ValueError, match="whole numbers"):
+        save_trained(tiny.sasrec(), dataset, "it", {}, tmp_path)
+
+
+# The command
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory, sample_dataset):
+    """A run of one epoch of Table V's first row, on the sample, as reproduce leaves it."""
+    folder = tmp_path_factory.mktemp("run")
+    results, work = folder / "results", folder / "work"
+    (recipe,) = rows_of("V", ["n=10"])
+    reproduce.run(recipe, sample_dataset, 4, results, work, epochs=1)
+    return results, work
+
+
+def test_published_run_scores_as_recorded(recorded, sample_dataset, tmp_path, monkeypatch, capsys):
+    results, work = recorded
+    monkeypatch.setattr(publishing, "load_dataset", lambda name: sample_dataset)
+    places = ["--results", str(results), "--work", str(work), "--folder", str(tmp_path)]
+    publishing.main(["V__n=10__4", "short", *places])
+    assert "short.safetensors" in capsys.readouterr().out
+    card = json.loads((tmp_path / "short.json").read_text())
+    line = pd.read_csv(results / "V.csv").iloc[0]
+    assert card["scores"]["full_ndcg"] == line["full_ndcg"]
+    assert (card["seed"], card["epochs"], card["commit"]) == (4, 1, line["commit"])
+    assert card["command"].endswith('reproduce V --rows "n=10" --seeds 4 --epochs 1')
+    model = sl.load_trained("short", sample_dataset, tmp_path)
+    ranks = sampled_ranks(model, sample_dataset, seed=reproduce.CANDIDATE_SEED)
+    value = sl.summarise(ranks, ks=(10,))["value"]["NDCG@10"]
+    assert value == pytest.approx(line["sampled_ndcg"], abs=1e-5)
+
+
+def test_weights_of_another_run_are_not_published(recorded, sample_dataset, tmp_path):
+    results, work = recorded
+    lines = pd.read_csv(results / "V.csv").assign(sampled_ndcg=0.9)
+    lines.to_csv(tmp_path / "V.csv", index=False)
+    with pytest.raises(ValueError, match="different runs"):
+        publishing.publish("V__n=10__4", "x", sample_dataset, tmp_path, work, tmp_path / "out")
+    with pytest.raises(LookupError, match="no run 'V__n=10__5' is recorded"):
+        publishing.publish("V__n=10__5", "x", sample_dataset, results, work, tmp_path / "out")
+
+
+def test_what_scores_otherwise_is_not_kept(recorded, sample_dataset, tmp_path):
+    results, work = recorded
+    short = {u: sample_dataset.sequences[u][:-3] for u in sample_dataset.sequences}
+    other = SASRecDataSet.from_sequences(short, sample_dataset.itemnum, sample_dataset.items)
+    with pytest.raises(ValueError, match="scores NDCG@10"):
+        publishing.publish("V__n=10__4", "x", other, results, work, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# What is committed
+
+CARDS = sorted(FOLDER.glob("*.json"))
+
+
+def test_every_weight_file_has_a_card():
+    assert {p.stem for p in FOLDER.glob("*.safetensors")} == {p.stem for p in CARDS}
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda path: path.stem)
+def test_committed_model_is_what_its_card_says(card, real_data):
+    said, place = json.loads(card.read_text("utf-8")), card.with_suffix(".safetensors")
+    assert place.stat().st_size < 5_000_000
+    assert said["sha256"] == hashlib.sha256(place.read_bytes()).hexdigest()
+    table, row, seed = SERIES[card.stem]
+    assert (said["table"], said["row"], said["seed"]) == (table, row, seed)
+    dataset = reproduce.load_dataset(said["dataset"], real_data)
+    ranks = sampled_ranks(
+        sl.load_trained(card.stem, dataset), dataset, seed=reproduce.CANDIDATE_SEED
+    )
+    value = sl.summarise(ranks, ks=(10,), resamples=1)["value"]["NDCG@10"]
+    assert value == pytest.approx(said["scores"]["sampled_ndcg"], abs=5e-4)
