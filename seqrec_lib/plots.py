@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seqrec_lib.attention_figures import dependence, growth, heads, known_maps, number_table
 from seqrec_lib.diagrams import attention_mask, block, shift, split_cells, tie_orders
 from seqrec_lib.drawing import BLUE, INK, LINES, ORANGE, SCALE, Drawing, numbers
 
@@ -18,11 +19,16 @@ __all__ = [
     "attention_maps",
     "attention_mask",
     "block",
+    "dependence",
+    "growth",
+    "heads",
     "heatmap",
     "intervals",
+    "known_maps",
     "learning_curves",
     "lengths_and_popularity",
     "lines",
+    "number_table",
     "shift",
     "split_cells",
     "tie_orders",
