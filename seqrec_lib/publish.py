@@ -1,8 +1,8 @@
 """Publish the weights of a recorded run: `python -m seqrec_lib.publish LABEL NAME`.
 
-LABEL is a run of `seqrec_lib.reproduce`: its weights lie in build/runs/LABEL.safetensors, its line in
-data/results. NAME is what `load_trained` will call it. The file is written, loaded again by its
-name, evaluated, and kept only if it scores what was recorded.
+LABEL is a run of `seqrec_lib.reproduce`: its weights lie in build/runs/LABEL.safetensors and its
+line in data/results. NAME is what `load_trained` will call it. The file is written, loaded again by
+its name, evaluated, and kept only if it scores what was recorded.
 """
 
 from __future__ import annotations
