@@ -181,14 +181,17 @@ class _FullCrossEntropy(Function):
             part = slice(first, first + step)
             q, right = query[part], target[part]
             logits = q @ items.T  # (step, I)
-            log_sum = logits.logsumexp(dim=1, keepdim=True)
             mine = logits.gather(1, (right - 1).clamp(min=0).unsqueeze(1))  # (step, 1)
-            total += _sum_of_real((log_sum - mine).squeeze(1), right)
+            highest = logits.amax(dim=1, keepdim=True)
+            # of logits only e^{logit - highest} is needed from here on: one exponential for both
+            # the sum and the softmax, which is divided by its sum where that is narrow
+            powers = logits.sub_(highest).exp_()  # (step, I)
+            powers_sum = powers.sum(dim=1, keepdim=True)
+            total += _sum_of_real((highest + powers_sum.log() - mine).squeeze(1), right)
             if wanted:
-                share = logits.sub_(log_sum).exp_()  # the softmax
-                share *= (right != 0).unsqueeze(1)
-                to_query[part] = share @ items
-                to_table[1:].addmm_(share.T, q)
+                weight = (right != 0).unsqueeze(1) / powers_sum  # (step, 1)
+                to_query[part] = (powers @ items).mul_(weight)
+                to_table[1:].addmm_(powers.T, q * weight)
         if wanted:
             to_query -= table[target] * (target != 0).unsqueeze(1)
             to_table.index_add_(0, target, query, alpha=-1)
