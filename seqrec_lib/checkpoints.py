@@ -34,7 +34,7 @@ class CheckpointFolder:
     Args:
         folder: made when it is missing.
         settings: of the run, plain values. A folder that holds a run under other settings is
-            refused.
+            refused; only the number of processes may be another one.
         keep: how many of the latest checkpoints stay.
 
     Raises:
@@ -75,6 +75,10 @@ class CheckpointFolder:
             return None
         content = torch.load(numbered[-1][1], map_location="cpu", weights_only=True)
         theirs, ours = content["settings"], self.settings
+        # Bits repeat where the processes and their threads are the same; the run goes on anyway.
+        if theirs.get("processes", 1) != ours.get("processes", 1):
+            theirs = {**theirs, "threads": ours.get("threads")}
+        theirs = {**theirs, "processes": ours.get("processes")}
         different = [
             f"{name}: {theirs.get(name)!r} there, {ours.get(name)!r} here"
             for name in sorted({*theirs, *ours})

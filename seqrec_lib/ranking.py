@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from seqrec_lib.distributed import current
 from seqrec_lib.negatives import Complement, WeightedComplement
 from seqrec_lib.ranks import Ranks, Scorer, rank_of_target
 from seqrec_lib.sequences import SASRecDataSet
@@ -249,25 +250,25 @@ def _in_batches(
     """Calls rank(rows, users, histories) for users of similar history length at a time.
 
     Users sorted by length need little padding; the longest come first, so that what does not fit
-    into memory fails at once and not at the end.
+    into memory fails at once and not at the end. Several processes take every other batch each.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     device = getattr(scorer, "device", torch.device("cpu"))
     lengths = torch.from_numpy(dataset.sequences.lengths)[users]
     order = lengths.argsort(descending=True, stable=True)
-    better = torch.empty(len(users), dtype=torch.int64)
-    tied = torch.empty_like(better)
+    world = current()
+    better, tied = torch.zeros(2, len(users), dtype=torch.int64)
     bar = tqdm(
         total=len(users),
         desc=f"ranking ({split})",
         unit=" users",
         file=sys.stdout,
         leave=False,
-        disable=not progress,
+        disable=not (progress and world.first),
     )
     with bar, torch.no_grad():
-        for rows in order.split(batch_size):
+        for rows in order.split(batch_size)[world.rank :: world.size]:
             histories = dataset.sequences.padded(users[rows].numpy(), drop_last=held_back(split))
             better[rows], tied[rows] = (
                 counts.cpu()
@@ -275,7 +276,8 @@ def _in_batches(
                     rows, users[rows].to(device), torch.from_numpy(histories).to(device)
                 )
             )
-            bar.update(len(rows))
+            bar.update(world.size * len(rows))
+    world.add_([better, tied])
     return better.numpy(), tied.numpy()
 
 

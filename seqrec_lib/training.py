@@ -17,6 +17,7 @@ from tqdm import tqdm
 from seqrec_lib.checkpoints import CheckpointFolder
 from seqrec_lib.checks import one_of, positive
 from seqrec_lib.config import config_to_dict
+from seqrec_lib.distributed import World, current
 from seqrec_lib.engine import PackedEngine, PaddedEngine
 from seqrec_lib.inference import packs
 from seqrec_lib.losses import Loss, as_loss
@@ -66,6 +67,10 @@ def train(
 ) -> dict[str, list[float]]:
     """Train by Adam, and keep the best epoch by validation where there is validation.
 
+    In a `distributed.processes` block the processes share every batch: the step is the same as that
+    of one process, up to rounding and the draws of dropout. The sampler's batch_size is that of all
+    processes together.
+
     Args:
         model, dataset, sampler: the sampler may be any object with `next_batch`.
         num_epochs: an epoch is max(1, users // batch_size) batches.
@@ -83,9 +88,10 @@ def train(
         compiled: torch.compile for the padded engine; the first step then takes a minute or so.
         threads: of the packed engine; None takes what torch uses.
         sse: stochastic shared embeddings, see `sse.SSE`; None is none.
-        checkpoints: a folder. The run is saved there after every epoch and, started again with the
-            same settings (more epochs are allowed), goes on from the last one: with the library's
-            sampler and on one CPU it ends with the same weights as if it had never stopped.
+        checkpoints: a folder, written by process 0. The run is saved there after every epoch and,
+            started again with the same settings (more epochs are allowed), goes on from the last
+            one: with the library's sampler and on one CPU it ends with the same weights as if it
+            had never stopped. Another number of processes may go on with it.
         keep_checkpoints: how many of the latest stay; each holds the best weights, too.
         verbose: a progress bar, and a line for every validation.
 
@@ -95,6 +101,7 @@ def train(
     Raises:
         ValueError: an argument out of its range, or a batch that is not of the right form.
         FloatingPointError: a loss that is not finite; says where, and what to try.
+        distributed.ProcessLostError: another process ended or hangs.
     """
     positive("num_epochs", num_epochs)
     positive("batch_size", batch_size)
@@ -122,19 +129,24 @@ def train(
             "checkpoints need seed= and the library's WarpSampler (with a seed, too): without them "
             "a run cannot be gone on with as if it had never stopped"
         )
-    seed = fresh_seed() if seed is None else seed
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    world = current()
+    seed = world.give(fresh_seed() if seed is None else seed)
+    if device is None:
+        device = world.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(device)
     fast = packs(model.to(device), PRECISIONS[precision]) and not compiled
     if engine == "packed" and not fast:
         raise ValueError(
             "engine='packed' is for float32 on a CPU, not compiled: use engine='padded' or 'auto'"
         )
-    generator = make_generator(seed, device)
+    generator = make_generator(seed, device)  # of what the processes draw alike
+    dropout = make_generator(seed, device) if world.size > 1 else generator
+    _check_shared(world, model, dataset, sampler)
     run: PackedEngine | PaddedEngine
     if fast and engine != "padded":
-        run = PackedEngine(model, loss, generator, threads)
+        run = PackedEngine(model, loss, dropout, threads, world=world)
     else:
-        run = PaddedEngine(model, loss, generator, PRECISIONS[precision], compiled)
+        run = PaddedEngine(model, loss, dropout, PRECISIONS[precision], compiled, world)
     optimizer = torch.optim.Adam(
         model.parameters(),
         lr=learning_rate,
@@ -163,15 +175,19 @@ def train(
             "engine": type(run).__name__,
             "precision": precision,
             "threads": run.threads,
+            "processes": world.size,
         }
-        folder = CheckpointFolder(checkpoints, settings, keep_checkpoints)
+        if world.first:
+            folder = CheckpointFolder(checkpoints, settings, keep_checkpoints)
     batches = _Batches(dataset, sampler, loss, sse, generator, model)
     steps = max(1, int(np.count_nonzero(dataset.sequences.lengths)) // batch_size)
+    verbose = verbose and world.first
     bar = tqdm(total=num_epochs, unit="epoch", file=sys.stdout, leave=False, disable=not verbose)
     started, first, interrupted = time.perf_counter(), 0, False
     history = progress.history
     with folder as saved, bar:
-        if saved is not None and (state := saved.latest()) is not None:
+        state = world.give(None if saved is None else saved.latest())
+        if state is not None:
             progress.restore(state)
         first = len(history["loss"])
         bar.update(first)
@@ -179,6 +195,8 @@ def train(
             for epoch in range(first + 1, num_epochs + 1):
                 if patience is not None and progress.waited >= patience:
                     break
+                if world.size > 1:
+                    dropout.manual_seed(world.seed_of(seed, epoch))
                 with run:
                     mean = _epoch(run, batches, optimizer, steps, epoch, learning_rate)
                 history["loss"].append(mean)
@@ -189,12 +207,38 @@ def train(
                 if saved is not None:
                     saved.save(epoch, progress.state())
         except KeyboardInterrupt:
+            if world.size > 1:  # the others are at another place; the checkpoints stay
+                raise
             # the stop button of a notebook: what was reached so far is worth keeping
             interrupted = True
         progress.put_best_back()
     if verbose:
         _report(history, first, steps, time.perf_counter() - started, progress.best, interrupted)
     return history
+
+
+def _check_shared(world: World, model: SASREC, dataset: SASRecDataSet, sampler: Sampler) -> None:
+    """What has to be alike in all processes; the weights are made so."""
+    if world.size == 1:
+        return
+    if not isinstance(sampler, WarpSampler):
+        raise ValueError("several processes need the library's WarpSampler, with a seed")
+    if sampler.batch_size < world.size:
+        raise ValueError(
+            f"the sampler's batch_size={sampler.batch_size} must be at least the number of "
+            f"processes, {world.size}: it is that of all of them together"
+        )
+    world.require_equal(
+        {
+            "the model's configuration": config_to_dict(model.config),
+            "the data set": (dataset.usernum, dataset.itemnum, len(dataset.train.items)),
+            "what the sampler draws": (
+                sampler.settings(),
+                sampler.generator.get_state().numpy().tobytes(),
+            ),
+        }
+    )
+    world.copy_(list(model.state_dict().values()))
 
 
 class _Progress:
@@ -326,6 +370,7 @@ def _epoch(
         losses.append(run.step(*batches.next()))
         optimizer.step()
     values = torch.stack(losses).cpu()
+    run.world.add_([values])  # each process has its part of each
     if not bool(values.isfinite().all()):
         step = int((~values.isfinite()).nonzero()[0]) + 1
         raise FloatingPointError(
