@@ -31,6 +31,7 @@ _HOME = {
     "seqrec_lib.metrics": ("compare", "summarise"),
     "seqrec_lib.baselines": ("ItemKNN", "MarkovChain", "Popularity"),
     "seqrec_lib.recommendation": ("recommend", "similar_items"),
+    "seqrec_lib.weights": ("read_weights",),
     "seqrec_lib.trained": ("load_trained", "trained_models"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from seqrec_lib.sequences import SASRecDataSet, Sequences, filter_ratings, prepare
     from seqrec_lib.ssept import SSEPT
     from seqrec_lib.trained import load_trained, trained_models
+    from seqrec_lib.weights import read_weights
 
 
 def __getattr__(name: str) -> Any:
