@@ -19,6 +19,7 @@ from seqrec_lib.recommendation import recommend
 from seqrec_lib.sampling import WarpSampler
 from seqrec_lib.sasrec import SASREC
 from seqrec_lib.sequences import SASRecDataSet
+from seqrec_lib.sse import SSE
 from seqrec_lib.ssept import SSEPT
 
 # The setting in which the papers and the peers report their times.
@@ -81,8 +82,8 @@ def sequence_flops(model: SASREC, lengths: np.ndarray, last: bool = False) -> np
     2 · 2DC for the feed-forward network (D → C → D); each of the L(L+1)/2 pairs of a query and a
     key that it may look at costs 4D: 2D for the score, 2D for its share of the values.
 
-    last: for scoring, which asks the last position only: the last block still has K and V of all L
-    positions, but one query, hence L pairs, and one position in the feed-forward network.
+    last: for scoring, which asks the last position only: the last block has one query, which meets
+    L positions, with K and V moved to its side, and one position in the feed-forward network.
 
     Not counted: padding, the future, softmax, normalisation, dropout, look-ups and Adam.
     """
@@ -93,8 +94,9 @@ def sequence_flops(model: SASREC, lengths: np.ndarray, last: bool = False) -> np
     for layer in layers:
         C = cast(EncoderLayer, layer).ffn.conv_layer1.out_channels
         one = last and layer is layers[-1]
-        asking, pairs = (1, L) if one else (L, L * (L + 1) / 2)
-        total += L * 4 * D**2 + asking * (2 * D**2 + 4 * D * C) + pairs * 4 * D
+        heads = cast(EncoderLayer, layer).mha.num_heads  # each meets whole positions then
+        asking, pairs = (1, L * heads) if one else (L, L * (L + 1) / 2)
+        total += asking * (6 * D**2 + 4 * D * C) + pairs * 4 * D
     return total
 
 
@@ -104,7 +106,13 @@ def logit_flops(model: SASREC) -> int:
 
 
 def train_epoch(
-    bench: Bench, *, maxlen: int, loss: str = "bce", users: bool = False, precision: str = "float32"
+    bench: Bench,
+    *,
+    maxlen: int,
+    loss: str = "bce",
+    users: bool = False,
+    sse: SSE | None = None,
+    precision: str = "float32",
 ) -> Work:
     """One epoch by `train_model`. The backward pass counts twice the forward pass's arithmetic."""
     data = bench.dataset
@@ -119,6 +127,7 @@ def train_epoch(
         batch_size=BATCH,
         verbose=False,
         loss=loss,
+        sse=sse,
         seed=0,
         device=bench.device,
         precision=precision,
@@ -177,10 +186,11 @@ def _training(
     maxlen: int,
     loss: str = "bce",
     users: bool = False,
+    sse: SSE | None = None,
     peer: Mapping[str, Any] | None = None,
 ) -> tuple[Row, Row]:
     """A row in float32, and one in bfloat16 for a GPU."""
-    work = partial(train_epoch, maxlen=maxlen, loss=loss, users=users)
+    work = partial(train_epoch, maxlen=maxlen, loss=loss, users=users, sse=sse)
     row = Row(name, title, work, peer, trains=True)
     half = replace(
         row,
@@ -214,6 +224,13 @@ ROWS: tuple[Row, ...] = (
         _peer("recommend", 200),
     ),
     *_training("ssept-train-50", "SSE-PT epoch, n=50, BCE", 50, users=True),
+    *_training(
+        "ssept-train-50-sse",
+        "SSE-PT epoch, n=50, BCE, with SSE",
+        50,
+        users=True,
+        sse=SSE(user=0.92, input_item=0.1, output_item=0.1),
+    ),
     *_training(
         "ssept-train-50-all",
         "SSE-PT epoch, n=50, cross-entropy over all items",

@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from seqrec_lib.distributed import current
+from seqrec_lib.memory import says_what_to_lower
 from seqrec_lib.negatives import Complement, WeightedComplement
 from seqrec_lib.ranks import Ranks, Scorer, rank_of_target
 from seqrec_lib.sequences import SASRecDataSet
@@ -267,7 +268,10 @@ def _in_batches(
         leave=False,
         disable=not (progress and world.first),
     )
-    with bar, torch.no_grad():
+    advice = says_what_to_lower(
+        "scoring users", "halve it (in `evaluate`: eval_batch_size)", batch_size=batch_size
+    )
+    with bar, torch.no_grad(), advice:
         for rows in order.split(batch_size)[world.rank :: world.size]:
             histories = dataset.sequences.padded(users[rows].numpy(), drop_last=held_back(split))
             better[rows], tied[rows] = (

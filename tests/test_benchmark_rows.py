@@ -42,8 +42,8 @@ def test_arithmetic_of_one_block_by_hand():
     # Each of 3 rows: Q, K, V 3·(2·4·4) = 96, feed-forward 2·4·6 + 2·6·4 = 96. Pairs 1 + 2 + 3 = 6,
     # each 2·4 for its score and 2·4 for its part of the sum.
     assert sequence_flops(model, np.array([3, 0])).tolist() == [3 * (96 + 96) + 6 * 16, 0]
-    # The last position only: K and V of 3 rows, one Q, one feed-forward, 3 pairs.
-    assert sequence_flops(model, np.array([3]), last=True).tolist() == [3 * 64 + 32 + 96 + 3 * 16]
+    # The last position only: one Q, K and V on its side, one feed-forward, 3 pairs.
+    assert sequence_flops(model, np.array([3]), last=True).tolist() == [96 + 96 + 3 * 16]
     assert logit_flops(model) == 8
 
 

@@ -8,6 +8,7 @@ import pytest
 import tiny
 import torch
 
+from seqrec_lib.engine import PaddedEngine
 from seqrec_lib.losses import BCE, LOSSES
 from seqrec_lib.sampling import WarpSampler
 from seqrec_lib.sasrec import SASREC
@@ -374,3 +375,17 @@ def test_the_padded_engine_trains_in_bfloat16(make):
     history = trained(make(), engine="padded", precision="bfloat16", num_epochs=15)[1]["loss"]
     assert history[-1] < 0.95 * history[0]
     assert make().item_embedding_layer.weight.dtype == torch.float32
+
+
+def test_a_full_gpu_says_what_to_lower(monkeypatch):
+    def full(*_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(PaddedEngine, "step", full)
+    remedy = r"batch_size=4, seq_max_len=6, loss=BCE.*halve batch_size.*Tried to allocate 2"
+    with pytest.raises(torch.cuda.OutOfMemoryError, match=remedy):
+        trained(tiny.sasrec(), engine="padded")
+    model = tiny.sasrec()
+    monkeypatch.setattr(model, "score", full)
+    with pytest.raises(torch.cuda.OutOfMemoryError, match=r"batch_size=7: halve it.*eval_batch"):
+        model.evaluate(tiny.dataset(), eval_batch_size=7)
