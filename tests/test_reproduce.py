@@ -1,0 +1,254 @@
+"""The command that reproduces tables: plans, runs, goes on, records once, and reads back."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqrec_lib import reproduce, runs
+from seqrec_lib.baselines import Popularity
+from seqrec_lib.metrics import summarise
+from seqrec_lib.published import printed, published
+from seqrec_lib.ranking import full_ranks, sampled_ranks
+from seqrec_lib.recipes import RECIPES, TABLES, rows_of
+from seqrec_lib.recorded import RESULTS, curve_of, label_of, lines_of, ranks_of, recorded
+
+
+def recipe_of(table, row):
+    (recipe,) = rows_of(table, [row])
+    return recipe
+
+
+# The recipes
+
+
+def test_rows_are_named_once_and_settings_are_of_the_model():
+    names = [(r.table, r.row) for r in RECIPES]
+    assert len(set(names)) == len(names)
+    labels = [label_of(r, 1) for r in RECIPES]
+    assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.table}-{r.row}")
+def test_every_recipe_builds_its_model(recipe, sample_dataset):
+    if recipe.baseline:
+        assert runs.BASELINES[recipe.baseline](sample_dataset).item_num == sample_dataset.itemnum
+    else:
+        model = runs.build(recipe, sample_dataset, seed=1)
+        assert model.seq_max_len == recipe.model["seq_max_len"]
+
+
+def test_paper_settings_by_hand():
+    # SASRec Sec. IV-C: n = 200 and dropout 0.2 on ML-1M, 50 and 0.5 elsewhere; d = 50, two blocks
+    for row, n, dropout in (("ml-1m", 200, 0.2), ("games", 50, 0.5)):
+        model = recipe_of("III", row).model
+        assert (model["seq_max_len"], model["dropout_rate"]) == (n, dropout)
+        assert (model["embedding_dim"], model["num_blocks"]) == (50, 2)
+    assert [r.paper for r in rows_of("III")] == [0.5905, 0.5360]
+    assert recipe_of("IV", "games blocks=1").paper == 0.5408
+    assert recipe_of("V", "n=500").paper == 0.596
+    assert recipe_of("SSE-PT", "sse-pt n=200 50+100").paper == 0.6281
+    assert recipe_of("SSE-PT", "games sse-pt n=50 50+50").paper == 0.5660
+    assert recipe_of("SSE-PT", "sse-pt n=50 50+50").paper is None
+    assert recipe_of("baselines", "games popularity").paper == 0.2779
+
+
+def test_published_numbers_keep_their_places():
+    assert len(published("SASRec", "III")) == 36
+    assert published("SASRec", "III").notna().all()[["HR@10", "NDCG@10"]].all()
+    assert printed(("SASRec", "III", "ML-1M", "SASRec", ""), "HR@10") == 0.8245
+    assert printed(("SASRec", "V", "ML-1M", "SASRec", "n=10"), "HR@10") is None
+    with pytest.raises(LookupError, match="VI"):
+        published("SASRec", "VI")
+
+
+def test_one_run_may_stand_in_two_tables():
+    assert recipe_of("V", "n=200").same_run(recipe_of("III", "ml-1m"))
+    assert recipe_of("IV", "ml-1m default").same_run(recipe_of("losses", "bce n=200"))
+    assert not recipe_of("V", "n=100").same_run(recipe_of("III", "ml-1m"))
+    assert not recipe_of("SSE-PT++", "sse-pt n=100").same_run(
+        recipe_of("SSE-PT++", "sse-pt++ n=100")
+    )
+
+
+def test_unknown_rows_and_tables_are_named():
+    with pytest.raises(ValueError, match="'VI' must be one of 'III'"):
+        rows_of("VI")
+    with pytest.raises(ValueError, match="'n=9' is not in table V: 'n=10'"):
+        rows_of("V", ["n=9"])
+    assert [r.table for r in rows_of("all")] == [r.table for r in RECIPES]
+
+
+# Running, on the sample
+
+
+class Shell:
+    """The command line with folders of its own and the sample for data."""
+
+    def __init__(self, folder, monkeypatch, capsys, dataset):
+        self.results, self.work = folder / "results", folder / "work"
+        self.capsys = capsys
+        monkeypatch.setattr(reproduce, "load_dataset", lambda name: dataset)
+
+    def __call__(self, *arguments) -> str:
+        places = ["--results", str(self.results), "--work", str(self.work)]
+        reproduce.main([*arguments, *places])
+        return self.capsys.readouterr().out
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys, sample_dataset):
+    return Shell(tmp_path, monkeypatch, capsys, sample_dataset)
+
+
+SHORT = ("V", "--rows", "n=10", "--epochs", "2")
+
+
+def test_a_run_is_planned_recorded_and_not_run_again(shell, sample_dataset):
+    said = shell(*SHORT, "--seeds", "4")
+    assert "missing" in said
+    assert "0 of 1 runs are recorded" in said
+    assert "to do: 1 runs, about" in said
+    assert "run 1 of 1: V n=10, seed 4, about" in said
+    assert "the paper prints 0.48" in said
+    line = recorded("V", shell.results).iloc[0]
+    assert (line["row"], line["seed"], line["epochs"]) == ("n=10", 4, 2)
+    assert line["sampled_ndcg_low"] < line["sampled_ndcg"] < line["sampled_ndcg_high"]
+    label = "V__n=10__4"
+    curve = curve_of(label, shell.results)
+    assert curve.index.tolist() == [1, 2]
+    assert curve["val_ndcg"].isna().tolist() == [True, False]
+    ranks = ranks_of(label, "ml-1m", shell.results)
+    for protocol in ("sampled", "full"):
+        value = summarise(ranks[protocol], ks=(10,), resamples=1)["value"]["NDCG@10"]
+        assert value == pytest.approx(line[f"{protocol}_ndcg"], abs=1e-5)
+    assert not (shell.work / label).exists()
+    said = shell(*SHORT, "--seeds", "4")
+    assert "1 of 1 runs are recorded" in said
+    assert "run 1" not in said
+    # the same seed again gives the same result, and one line
+    shell(*SHORT, "--seeds", "4", "--again")
+    again = recorded("V", shell.results)
+    assert len(again) == 1
+    assert again.iloc[0]["sampled_ndcg"] == line["sampled_ndcg"]
+
+
+def test_shorter_runs_are_named_and_do_not_count_as_done(shell):
+    shell(*SHORT, "--seeds", "4")
+    plan = reproduce.plan("V", ["n=10"], [4, 5], shell.results)
+    assert plan["state"].tolist() == ["2 of 200 epochs", "missing"]
+    assert plan["recorded"].tolist() == [False, False]
+    assert reproduce.plan("V", ["n=10"], [4], shell.results, epochs=2)["recorded"].all()
+
+
+def test_a_twin_of_another_table_counts(shell):
+    shell("losses", "--rows", "bce n=50", "--epochs", "1", "--seeds", "7")
+    plan = reproduce.plan("V", ["n=50"], [7], shell.results, epochs=1)
+    assert plan["state"].tolist() == ["recorded in table losses"]
+    assert lines_of(recipe_of("V", "n=50"), shell.results)["label"].tolist() == [
+        "losses__bce-n=50__7"
+    ]
+    todo = reproduce.plan("all", None, [1], shell.results)
+    names = {(r.table, r.row) for r, _ in reproduce._once_each(todo)}
+    assert ("III", "ml-1m") in names
+    assert not names & {("V", "n=200"), ("IV", "ml-1m default"), ("losses", "bce n=200")}
+
+
+def test_what_other_settings_gave_is_marked(shell):
+    shell(*SHORT, "--seeds", "4")
+    place = shell.results / "V.csv"
+    lines = pd.read_csv(place)
+    lines["settings"] = lines["settings"].str.replace("0.2", "0.3")
+    lines.to_csv(place, index=False)
+    assert lines_of(recipe_of("V", "n=10"), shell.results)["same_settings"].tolist() == [False]
+
+
+def test_baselines_are_counted_once_without_a_seed(shell, sample_dataset):
+    said = shell("baselines", "--rows", "ml-1m popularity", "--epochs", "3")
+    assert "run 1 of 1: baselines ml-1m popularity, seed 0" in said
+    line = recorded("baselines", shell.results).iloc[0]
+    popularity = Popularity(sample_dataset)
+    for protocol, ranks in (
+        ("sampled", sampled_ranks(popularity, sample_dataset, seed=runs.CANDIDATE_SEED)),
+        ("full", full_ranks(popularity, sample_dataset)),
+    ):
+        value = summarise(ranks, ks=(10,), resamples=1)["value"]["NDCG@10"]
+        assert value == pytest.approx(line[f"{protocol}_ndcg"], abs=1e-5)
+    assert not list((shell.results / "curves").iterdir())
+    assert "1 of 1 runs are recorded" in shell("baselines", "--rows", "ml-1m popularity")
+
+
+def test_rows_of_one_data_set_alone(shell):
+    said = shell("III", "--dataset", "games", "--list")
+    assert "0 of 3 runs" in said
+    assert "ml-1m" not in said
+
+
+def test_list_all_shows_every_table_and_runs_nothing(shell):
+    said = shell("all", "--list", "--seeds", "1")
+    assert set(TABLES) <= {line.split()[0] for line in said.splitlines()}
+    assert not shell.results.exists()
+
+
+def test_stopped_runs_go_on(shell, sample_dataset, monkeypatch):
+    recipe = recipe_of("V", "n=10")
+    whole = runs.run(recipe, sample_dataset, 4, shell.results, shell.work, epochs=3)
+    other = shell.work / "other"
+
+    class Stopped(runs.WarpSampler):
+        batches, limit = 0, 17  # in the third epoch of 7
+
+        def sample(self):
+            self.batches += 1
+            if self.batches > self.limit:
+                raise KeyboardInterrupt
+            return super().sample()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, "WarpSampler", Stopped)
+        with pytest.raises(KeyboardInterrupt, match="after epoch 2 of 3"):
+            runs.run(recipe, sample_dataset, 4, shell.results / "never", other, epochs=3)
+        patched.setattr(shell, "work", other)
+        Stopped.limit = 3
+        with pytest.raises(SystemExit, match="the same command goes on from there"):
+            shell("V", "--rows", "n=10", "--epochs", "3", "--seeds", "4", "--again")
+    assert not (shell.results / "never").exists()
+    assert reproduce.epochs_to_go(recipe, 4, 3, other) == 1
+    assert reproduce.epochs_to_go(recipe, 5, 3, other) == 3
+    line = runs.run(recipe, sample_dataset, 4, shell.results, other, epochs=3)
+    assert line["sampled_ndcg"] == whole["sampled_ndcg"]
+    assert np.isnan(line["seconds"])  # only a part of it was timed
+
+
+def test_cost_adds_up_by_hand():
+    cost = runs.Cost(batch=0.5, batches=40, scoring=3.0)
+    # 20 epochs of 40 batches, 2 validations, 2 rankings of the test items
+    assert cost.of(20) == 20 * 40 * 0.5 + 2 * 3.0 + 2 * 3.0
+    assert cost.of(0) == 6.0
+
+
+def test_cost_is_measured(sample_dataset):
+    cost = runs.measure(recipe_of("V", "n=10"), sample_dataset, batches=2)
+    assert cost.batches == sample_dataset.usernum // 128
+    assert cost.batch > 0
+    assert cost.scoring > 0
+
+
+# What is committed
+
+
+@pytest.mark.parametrize("table", [t for t in TABLES if (RESULTS / f"{t}.csv").exists()])
+def test_recorded_lines_have_their_curves_and_ranks(table):
+    lines = recorded(table)
+    assert not lines.duplicated(["row", "seed"]).any()
+    for _, line in lines.iterrows():
+        recipe = recipe_of(table, line["row"])
+        label = label_of(recipe, int(line["seed"]))
+        ranks = ranks_of(label, recipe.dataset)
+        for protocol in ("sampled", "full"):
+            value = summarise(ranks[protocol], ks=(10,), resamples=1)["value"]["NDCG@10"]
+            assert value == pytest.approx(line[f"{protocol}_ndcg"], abs=1e-5)
+        if not recipe.baseline:
+            curve = curve_of(label)
+            assert len(curve) == line["epochs"]
+            assert curve["val_ndcg"].idxmax() == line["best_epoch"]
+        assert line["settings"] == recipe.settings
