@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 class PaddedEngine:
     """The plain step on any device; precision torch.bfloat16 runs the forward pass in bfloat16.
 
-    world: the processes that share each batch.
+    world: the processes that share each batch. fixed_sizes: False where the model's tables change
+    their size between steps, which DistributedDataParallel does not allow: then the processes add
+    up gradients in one message after the step.
     """
 
     def __init__(
@@ -44,13 +46,15 @@ class PaddedEngine:
         precision: torch.dtype = torch.float32,
         compiled: bool = False,
         world: World | None = None,
+        fixed_sizes: bool = True,
     ) -> None:
         self.model, self.loss, self.generator, self.precision = model, loss, generator, precision
         self.world, self.threads = world or World(), 1
         self._sum: Callable[..., Tensor] = self._loss_sum
         if compiled:
             self._sum = torch.compile(self._loss_sum)
-        if self.world.size > 1:
+        self._parallel = self.world.size > 1 and fixed_sizes
+        if self._parallel:
             self._sum = DistributedDataParallel(_Forward(model, self._sum))
 
     def __enter__(self) -> Self:
@@ -70,7 +74,11 @@ class PaddedEngine:
             total = self._sum(batch, negatives)
         loss = total / count
         self.model.zero_grad(set_to_none=True)
-        (loss * self.world.size).backward()  # what adds up gradients takes their mean
+        if self._parallel:
+            (loss * self.world.size).backward()  # what adds up gradients here takes their mean
+        else:
+            loss.backward()
+            self.world.add_([p.grad for p in self.model.parameters() if p.grad is not None])
         return loss.detach()
 
     def _loss_sum(self, batch: Batch, negatives: Tensor) -> Tensor:

@@ -94,13 +94,17 @@ class SampledSoftmax:
     def __post_init__(self) -> None:
         positive("negatives", self.negatives)
 
+    def log_expected(self, item_num: int) -> float:
+        """The log of how often a negative is drawn on average, from `item_num` items."""
+        return math.log(self.negatives / max(1, item_num - 1))
+
     def total(
         self, query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
     ) -> Tensor:
         """See the module: → a scalar."""
         right, wrong = _logits(query, None, table, target, negative)  # a shift cancels
         if self.log_q:
-            wrong = wrong - math.log(self.negatives / max(1, len(table) - 2))
+            wrong = wrong - self.log_expected(len(table) - 1)
         everything = torch.cat([right.unsqueeze(1), wrong], dim=1)  # (N, 1+K)
         return _sum_of_real(everything.logsumexp(dim=1) - right, target)
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
+from seqrec_lib.batches import Batches, Sampler
 from seqrec_lib.checkpoints import CheckpointFolder
 from seqrec_lib.checks import one_of, positive
 from seqrec_lib.config import config_to_dict
@@ -21,23 +20,18 @@ from seqrec_lib.distributed import World, current
 from seqrec_lib.engine import PackedEngine, PaddedEngine
 from seqrec_lib.inference import packs
 from seqrec_lib.losses import Loss, as_loss
-from seqrec_lib.negatives import Complement
+from seqrec_lib.memory import says_what_to_lower
+from seqrec_lib.progress import Progress
 from seqrec_lib.randomness import fresh_seed, make_generator
-from seqrec_lib.sampling import Batch, WarpSampler
+from seqrec_lib.sampling import WarpSampler
 from seqrec_lib.sse import SSE
+from seqrec_lib.tables import PagedEngine, RowwiseAdam, paged_loss
 
 if TYPE_CHECKING:
     from seqrec_lib.sasrec import SASREC
     from seqrec_lib.sequences import SASRecDataSet
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-class Sampler(Protocol):
-    """Anything that gives training batches."""
-
-    def next_batch(self) -> tuple[Any, Any, Any, Any]:
-        """(users (B,), seq (B, T), pos (B, T), neg (B, T)), padded in front with 0."""
 
 
 def train(
@@ -61,6 +55,7 @@ def train(
     precision: str = "float32",
     compiled: bool = False,
     threads: int | None = None,
+    tables: str = "dense",
     sse: SSE | None = None,
     checkpoints: str | Path | None = None,
     keep_checkpoints: int = 2,
@@ -87,6 +82,9 @@ def train(
         precision: "bfloat16" runs the forward pass of the padded engine in bfloat16.
         compiled: torch.compile for the padded engine; the first step then takes a minute or so.
         threads: of the packed engine; None takes what torch uses.
+        tables: "sparse" for very large catalogues and losses with negatives: a step reads and moves
+            only the rows of items and users that are in its batch, with torch's SparseAdam, which
+            differs from Adam in that rows outside the batch do not move (see `tables`).
         sse: stochastic shared embeddings, see `sse.SSE`; None is none.
         checkpoints: a folder, written by process 0. The run is saved there after every epoch and,
             started again with the same settings (more epochs are allowed), goes on from the last
@@ -101,12 +99,14 @@ def train(
     Raises:
         ValueError: an argument out of its range, or a batch that is not of the right form.
         FloatingPointError: a loss that is not finite; says where, and what to try.
+        torch.cuda.OutOfMemoryError: says which settings to lower.
         distributed.ProcessLostError: another process ended or hangs.
     """
     positive("num_epochs", num_epochs)
     positive("batch_size", batch_size)
     one_of("engine", engine, ("auto", "packed", "padded"))
     one_of("precision", precision, tuple(PRECISIONS))
+    one_of("tables", tables, ("dense", "sparse"))
     if not learning_rate > 0:
         raise ValueError(f"learning_rate={learning_rate} must be above 0")
     if val_epoch < 0:
@@ -142,20 +142,19 @@ def train(
     generator = make_generator(seed, device)  # of what the processes draw alike
     dropout = make_generator(seed, device) if world.size > 1 else generator
     _check_shared(world, model, dataset, sampler)
-    run: PackedEngine | PaddedEngine
+    paged = tables == "sparse"
+    step_loss = paged_loss(loss, model.item_num) if paged else loss
+    run: PackedEngine | PaddedEngine | PagedEngine
     if fast and engine != "padded":
-        run = PackedEngine(model, loss, dropout, threads, world=world)
+        run = PackedEngine(model, step_loss, dropout, threads, world=world)
     else:
-        run = PaddedEngine(model, loss, dropout, PRECISIONS[precision], compiled, world)
-    optimizer = torch.optim.Adam(
-        model.parameters(),
-        lr=learning_rate,
-        betas=betas,
-        eps=epsilon,
-        weight_decay=model.l2_reg,
-        fused=True,
-    )
-    progress = _Progress(model, optimizer, generator, sampler)
+        half = PRECISIONS[precision]
+        run = PaddedEngine(model, step_loss, dropout, half, compiled, world, not paged)
+    engine_name = type(run).__name__
+    if paged:
+        run = PagedEngine(run, model)
+    optimizer = _optimizer(model, paged, learning_rate, betas, epsilon)
+    progress = Progress(model, optimizer, generator, sampler)
     folder: CheckpointFolder | nullcontext[None] = nullcontext()
     if checkpoints is not None:
         settings = {
@@ -172,20 +171,31 @@ def train(
             "sse": repr(sse),
             "seed": seed,
             "device": device.type,
-            "engine": type(run).__name__,
+            "engine": engine_name,
             "precision": precision,
             "threads": run.threads,
             "processes": world.size,
         }
+        if paged:
+            settings["tables"] = tables
         if world.first:
             folder = CheckpointFolder(checkpoints, settings, keep_checkpoints)
-    batches = _Batches(dataset, sampler, loss, sse, generator, model)
+    batches = Batches(dataset, sampler, loss, sse, generator, model)
     steps = max(1, int(np.count_nonzero(dataset.sequences.lengths)) // batch_size)
     verbose = verbose and world.first
     bar = tqdm(total=num_epochs, unit="epoch", file=sys.stdout, leave=False, disable=not verbose)
     started, first, interrupted = time.perf_counter(), 0, False
     history = progress.history
-    with folder as saved, bar:
+    advice = says_what_to_lower(
+        "training",
+        "halve batch_size; else lower seq_max_len, take a loss with negatives, or "
+        "precision='bfloat16'",
+        batch_size=batch_size,
+        seq_max_len=model.seq_max_len,
+        loss=loss,
+        precision=precision,
+    )
+    with folder as saved, bar, advice:
         state = world.give(None if saved is None else saved.latest())
         if state is not None:
             progress.restore(state)
@@ -217,6 +227,22 @@ def train(
     return history
 
 
+def _optimizer(
+    model: SASREC, paged: bool, rate: float, betas: tuple[float, float], epsilon: float
+) -> torch.optim.Adam | RowwiseAdam:
+    """Adam for all weights, or row by row for the tables."""
+    if paged:
+        return RowwiseAdam(model, rate, betas, epsilon, model.l2_reg)
+    return torch.optim.Adam(
+        model.parameters(),
+        lr=rate,
+        betas=betas,
+        eps=epsilon,
+        weight_decay=model.l2_reg,
+        fused=True,
+    )
+
+
 def _check_shared(world: World, model: SASREC, dataset: SASRecDataSet, sampler: Sampler) -> None:
     """What has to be alike in all processes; the weights are made so."""
     if world.size == 1:
@@ -241,125 +267,10 @@ def _check_shared(world: World, model: SASREC, dataset: SASRecDataSet, sampler: 
     world.copy_(list(model.state_dict().values()))
 
 
-class _Progress:
-    """All that changes while a run goes on: what a checkpoint has to hold."""
-
-    def __init__(
-        self,
-        model: SASREC,
-        optimizer: torch.optim.Optimizer,
-        generator: torch.Generator,
-        sampler: Sampler,
-    ) -> None:
-        self.model, self.optimizer, self.generator = model, optimizer, generator
-        self.sampler = sampler
-        self.history: dict[str, list[float]] = {"loss": [], "val_ndcg": [], "val_hr": []}
-        self.best, self.waited = -math.inf, 0
-        self.best_weights: dict[str, Tensor] | None = None
-
-    def validated(self, ndcg: float, hit_rate: float) -> None:
-        """Take a validation result down, and the weights when it is the best so far."""
-        self.history["val_ndcg"].append(ndcg)
-        self.history["val_hr"].append(hit_rate)
-        self.waited += 1
-        if ndcg > self.best:
-            self.best, self.waited = ndcg, 0
-            self.best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}
-
-    def put_best_back(self) -> None:
-        """Give the model the weights of the best validation, if there was one."""
-        if self.best_weights is not None:
-            self.model.load_state_dict(self.best_weights)
-
-    def state(self) -> dict[str, Any]:
-        """Tensors and plain values."""
-        state = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
-            "history": self.history,
-            "best": self.best,
-            "best_weights": self.best_weights,
-            "waited": self.waited,
-        }
-        if isinstance(self.sampler, WarpSampler):
-            state["sampler"] = self.sampler.generator.get_state()
-        return state
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Become what `state` was taken of."""
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"])
-        for name, values in state["history"].items():
-            self.history[name][:] = values
-        self.best, self.waited = state["best"], state["waited"]
-        self.best_weights = state["best_weights"]
-        if isinstance(self.sampler, WarpSampler):
-            self.sampler.generator.set_state(state["sampler"])
-
-
-class _Batches:
-    """Batches of tensors on the model's device, with as many negatives as the loss wants."""
-
-    def __init__(
-        self,
-        dataset: SASRecDataSet,
-        sampler: Sampler,
-        loss: Loss,
-        sse: SSE | None,
-        generator: torch.Generator,
-        model: SASREC,
-    ) -> None:
-        self.sampler, self.loss, self.sse, self.generator = sampler, loss, sse, generator
-        self.device, self.itemnum = generator.device, dataset.itemnum
-        # ids that the model has embeddings for; a model without users ignores them
-        self.usernum = getattr(model, "user_num", dataset.usernum)
-        self.length = model.seq_max_len
-        if isinstance(sampler, WarpSampler):
-            sampler.to(self.device)
-        self.unseen = None
-        if loss.negatives > 1:
-            self.unseen = Complement(dataset.train, dataset.itemnum, device=self.device)
-
-    def next(self) -> tuple[Batch, Tensor]:
-        """A batch and its negatives (B, T, K)."""
-        batch = self.sampler.sample() if isinstance(self.sampler, WarpSampler) else self._foreign()
-        if batch.seq.shape[1] > self.length:
-            raise ValueError(
-                f"the sampler's sequences have {batch.seq.shape[1]} positions, more than the "
-                f"model's seq_max_len={self.length}: build the sampler with maxlen={self.length}"
-            )
-        if self.unseen is None:
-            negatives = batch.neg.unsqueeze(2)[:, :, : self.loss.negatives]
-        else:
-            real = batch.pos != 0
-            negatives = batch.pos.new_zeros(*batch.pos.shape, self.loss.negatives)  # (B, T, K)
-            rows = batch.users.unsqueeze(1).expand_as(real)[real]
-            negatives[real] = self.unseen.draw(rows, self.loss.negatives, self.generator)
-        if self.sse is not None:
-            batch = self.sse.replace(batch, self.usernum, self.itemnum, self.generator)
-        return batch, negatives
-
-    def _foreign(self) -> Batch:
-        """A batch of a sampler that is not the library's: arrays, which are checked."""
-        users, *rest = (
-            torch.as_tensor(np.asarray(x), dtype=torch.int64) for x in self.sampler.next_batch()
-        )
-        for name, ids in zip(("seq", "pos", "neg"), rest, strict=True):
-            if ids.dim() != 2 or not 0 <= int(ids.min()) <= int(ids.max()) <= self.itemnum:
-                raise ValueError(
-                    f"the sampler's {name} has shape {tuple(ids.shape)} and ids from "
-                    f"{int(ids.min())} to {int(ids.max())}: it must be (batch, length) with "
-                    f"ids from 0 to {self.itemnum}"
-                )
-        return Batch(*(x.to(self.device) for x in (users.view(-1), *rest)))
-
-
 def _epoch(
-    run: PackedEngine | PaddedEngine,
-    batches: _Batches,
-    optimizer: torch.optim.Optimizer,
+    run: PackedEngine | PaddedEngine | PagedEngine,
+    batches: Batches,
+    optimizer: torch.optim.Adam | RowwiseAdam,
     steps: int,
     epoch: int,
     learning_rate: float,
