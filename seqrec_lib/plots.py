@@ -14,12 +14,21 @@ import pandas as pd
 from seqrec_lib.attention_figures import dependence, growth, heads, known_maps, number_table
 from seqrec_lib.diagrams import attention_mask, block, shift, split_cells, tie_orders
 from seqrec_lib.drawing import BLUE, INK, LINES, ORANGE, SCALE, Drawing, numbers
+from seqrec_lib.evaluation_figures import (
+    curves,
+    differences,
+    order_change,
+    split_in_time,
+    spread,
+)
 
 __all__ = [
     "attention_maps",
     "attention_mask",
     "block",
+    "curves",
     "dependence",
+    "differences",
     "growth",
     "heads",
     "heatmap",
@@ -29,8 +38,11 @@ __all__ = [
     "lengths_and_popularity",
     "lines",
     "number_table",
+    "order_change",
     "shift",
     "split_cells",
+    "split_in_time",
+    "spread",
     "tie_orders",
 ]
 
