@@ -35,7 +35,8 @@ class PaddedEngine:
 
     world: the processes that share each batch. fixed_sizes: False where the model's tables change
     their size between steps, which DistributedDataParallel does not allow: then the processes add
-    up gradients in one message after the step.
+    up gradients in one message after the step. rows: how the batch is stored: `PaddedRows`, or
+    `fused.FusedRows`.
     """
 
     def __init__(
@@ -47,9 +48,10 @@ class PaddedEngine:
         compiled: bool = False,
         world: World | None = None,
         fixed_sizes: bool = True,
+        rows: type[PaddedRows] = PaddedRows,
     ) -> None:
         self.model, self.loss, self.generator, self.precision = model, loss, generator, precision
-        self.world, self.threads = world or World(), 1
+        self.world, self.threads, self._rows = world or World(), 1, rows
         self._sum: Callable[..., Tensor] = self._loss_sum
         if compiled:
             self._sum = torch.compile(self._loss_sum)
@@ -83,7 +85,7 @@ class PaddedEngine:
 
     def _loss_sum(self, batch: Batch, negatives: Tensor) -> Tensor:
         model, (users, seq, pos, _) = self.model, batch
-        rows = PaddedRows(seq != 0, training=True, generator=self.generator)
+        rows = self._rows(seq != 0, training=True, generator=self.generator)
         by_row = users.view(-1, 1).expand_as(seq)
         hidden = model.encode(seq, by_row, rows).flatten(0, 1)  # (B·T, D)
         query, shift = model.query(hidden, by_row.reshape(-1))

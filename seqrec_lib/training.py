@@ -18,11 +18,13 @@ from seqrec_lib.checks import one_of, positive
 from seqrec_lib.config import config_to_dict
 from seqrec_lib.distributed import World, current
 from seqrec_lib.engine import PackedEngine, PaddedEngine
+from seqrec_lib.fused import FusedRows
 from seqrec_lib.inference import packs
 from seqrec_lib.losses import Loss, as_loss
 from seqrec_lib.memory import says_what_to_lower
 from seqrec_lib.progress import Progress
 from seqrec_lib.randomness import fresh_seed, make_generator
+from seqrec_lib.rows import PaddedRows
 from seqrec_lib.sampling import WarpSampler
 from seqrec_lib.sse import SSE
 from seqrec_lib.tables import PagedEngine, RowwiseAdam, paged_loss
@@ -56,6 +58,7 @@ def train(
     compiled: bool = False,
     threads: int | None = None,
     tables: str = "dense",
+    attention: str = "plain",
     sse: SSE | None = None,
     checkpoints: str | Path | None = None,
     keep_checkpoints: int = 2,
@@ -85,6 +88,8 @@ def train(
         tables: "sparse" for very large catalogues and losses with negatives: a step reads and moves
             only the rows of items and users that are in its batch, with torch's SparseAdam, which
             differs from Adam in that rows outside the batch do not move (see `tables`).
+        attention: "fused" takes torch's fused kernels in the padded engine, for long histories:
+            memory grows with their length, not with its square (see `fused`).
         sse: stochastic shared embeddings, see `sse.SSE`; None is none.
         checkpoints: a folder, written by process 0. The run is saved there after every epoch and,
             started again with the same settings (more epochs are allowed), goes on from the last
@@ -107,6 +112,12 @@ def train(
     one_of("engine", engine, ("auto", "packed", "padded"))
     one_of("precision", precision, tuple(PRECISIONS))
     one_of("tables", tables, ("dense", "sparse"))
+    one_of("attention", attention, ("plain", "fused"))
+    if attention == "fused" and engine == "packed":
+        raise ValueError(
+            "attention='fused' is of the padded engine; the packed one has fused loops of its own: "
+            "leave attention out, or take engine='padded' or 'auto'"
+        )
     if not learning_rate > 0:
         raise ValueError(f"learning_rate={learning_rate} must be above 0")
     if val_epoch < 0:
@@ -145,11 +156,12 @@ def train(
     paged = tables == "sparse"
     step_loss = paged_loss(loss, model.item_num) if paged else loss
     run: PackedEngine | PaddedEngine | PagedEngine
-    if fast and engine != "padded":
+    if fast and engine != "padded" and attention == "plain":
         run = PackedEngine(model, step_loss, dropout, threads, world=world)
     else:
         half = PRECISIONS[precision]
-        run = PaddedEngine(model, step_loss, dropout, half, compiled, world, not paged)
+        rows = FusedRows if attention == "fused" else PaddedRows
+        run = PaddedEngine(model, step_loss, dropout, half, compiled, world, not paged, rows)
     engine_name = type(run).__name__
     if paged:
         run = PagedEngine(run, model)
@@ -178,6 +190,8 @@ def train(
         }
         if paged:
             settings["tables"] = tables
+        if attention != "plain":
+            settings["attention"] = attention
         if world.first:
             folder = CheckpointFolder(checkpoints, settings, keep_checkpoints)
     batches = Batches(dataset, sampler, loss, sse, generator, model)
