@@ -21,14 +21,25 @@ from seqrec_lib.evaluation_figures import (
     split_in_time,
     spread,
 )
+from seqrec_lib.inside_figures import (
+    film_map,
+    position_maps,
+    ratio_map,
+    scatter,
+    side_by_side,
+)
+from seqrec_lib.result_figures import by_epoch, effects, paper_and_ours
 
 __all__ = [
     "attention_maps",
     "attention_mask",
     "block",
+    "by_epoch",
     "curves",
     "dependence",
     "differences",
+    "effects",
+    "film_map",
     "growth",
     "heads",
     "heatmap",
@@ -39,7 +50,12 @@ __all__ = [
     "lines",
     "number_table",
     "order_change",
+    "paper_and_ours",
+    "position_maps",
+    "ratio_map",
+    "scatter",
     "shift",
+    "side_by_side",
     "split_cells",
     "split_in_time",
     "spread",
