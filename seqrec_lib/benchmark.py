@@ -7,6 +7,7 @@ One table: each row's time, the share of what the arithmetic alone would take, m
     python -m seqrec_lib.benchmark --data ml-1m.txt           # a file of `user item` lines
     python -m seqrec_lib.benchmark --rows train-200 --profile # where a training step's time goes
     python -m seqrec_lib.benchmark --peer-python peer/bin/python
+    python -m seqrec_lib.benchmark --rows scaling-items       # a curve, on made data
 
 RecTools wants an environment of its own: `python3.11 -m venv peer`, then
 `peer/bin/python -m pip install "rectools[torch]==0.19.0"`.
@@ -31,6 +32,7 @@ import torch
 from tqdm import tqdm
 
 import seqrec_lib
+from seqrec_lib import benchmark_scaling
 from seqrec_lib.benchmark_rows import ROWS, Row
 from seqrec_lib.benchmark_table import about_runs, listed, notes, table, table_of
 from seqrec_lib.benchmark_turns import Result, Setup, SideFailedError, measure, our_side
@@ -54,6 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--peer-python {options.peer_python}: there is no such interpreter")
     if options.json and not Path(options.json).absolute().parent.is_dir():
         parser.error(f"--json {options.json}: there is no such folder")
+    if options.record and not Path(options.record).is_dir():
+        parser.error(f"--record {options.record}: there is no such folder")
+    curves = [name for name in options.rows or () if name in benchmark_scaling.names()]
+    if curves:
+        if len(curves) < len(options.rows) or options.device != "cpu" or options.profile:
+            parser.error(f"--rows {curves[0]} is a curve: ask for curves alone, on the CPU")
+        return _curves(curves, options)
     try:
         rows = choose_rows(options.rows, options.device)
         dataset = load_data(options.data)
@@ -84,9 +93,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if problems else 0
 
 
+def _curves(names: Sequence[str], options: argparse.Namespace) -> int:
+    machine = about_machine()
+    print(*machine, sep="\n")
+    folder = Path(options.record) if options.record else None
+    label = machine[0].removeprefix("Machine: ") + f", torch {torch.__version__}"
+    problems = benchmark_scaling.run(names, options.data, label, folder)
+    for problem in problems:
+        print(f"\n{problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     width = max(len(row.name) for row in ROWS)
     listed = "\n".join(f"  {row.name:{width}}  {row.title}" for row in ROWS)
+    listed += "\n\ncurves (not among the rows that are measured when none is named):\n"
+    listed += "\n".join(f"  {n:{width}}  {t}" for n, t in benchmark_scaling.names().items())
     parser = argparse.ArgumentParser(
         prog="python -m seqrec_lib.benchmark",
         description="How fast the library is on this machine, in one table.",
@@ -106,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, help="of both sides (default: what torch takes)")
+    parser.add_argument("--record", metavar="FOLDER", help="curves: write each as a CSV there")
     parser.add_argument("--json", metavar="FILE", help="write every measurement there as well")
     parser.add_argument(
         "--profile",

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             model = SSEPT(user_num=dataset.usernum, **settings)
         if world.first:
             print(f"Data: {Path(options.data).name}, {dataset!r}. Processes: {world.size}.")
+        started = time.perf_counter()
         history = model.train_model(
             dataset,
             WarpSampler(
@@ -73,13 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed=options.seed,
             checkpoints=options.checkpoints,
         )
+        seconds = time.perf_counter() - started
         ndcg, hit_rate = model.evaluate(dataset, options.seed)
         if world.first:
             print(f"test NDCG@10 {ndcg:.4f}, HR@10 {hit_rate:.4f}, among 100 drawn films")
             if options.save:
                 save_model(model, options.save, {"data": options.data, "history": history})
             if options.json:
-                found = {**history, "test": [ndcg, hit_rate], "processes": world.size}
+                about = {"test": [ndcg, hit_rate], "processes": world.size, "seconds": seconds}
+                found = {**history, **about}
                 Path(options.json).write_text(json.dumps(found) + "\n", encoding="utf-8")
     return 0
 
@@ -109,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, help="of weights, batches and dropout")
     add("--checkpoints", metavar="FOLDER", help="save every epoch there, and go on from there")
     add("--save", metavar="FILE", help="the trained model, for load_model")
-    add("--json", metavar="FILE", help="loss and metrics")
+    add("--json", metavar="FILE", help="losses, metrics and seconds")
     add("--timeout", type=float, default=60, help="seconds without an answer that end the run")
     return parser
 
