@@ -29,6 +29,7 @@ from seqrec_lib.inside_figures import (
     side_by_side,
 )
 from seqrec_lib.result_figures import by_epoch, effects, paper_and_ours
+from seqrec_lib.ssept_figures import replacements, windows
 
 __all__ = [
     "attention_maps",
@@ -53,6 +54,7 @@ __all__ = [
     "paper_and_ours",
     "position_maps",
     "ratio_map",
+    "replacements",
     "scatter",
     "shift",
     "side_by_side",
@@ -60,6 +62,7 @@ __all__ = [
     "split_in_time",
     "spread",
     "tie_orders",
+    "windows",
 ]
 
 
