@@ -94,9 +94,9 @@ def windows(length: int, n: int, starts: Any, p_s: float) -> Drawing:
     alt += "earlier places."
     drawing = Drawing(9.5, 3.8, alt)
     left, right = drawing.panel(2, 1), drawing.panel(2, 2)
-    slid = {"facecolor": ORANGE, "edgecolor": "white", "hatch": "//"}
+    slid: dict[str, Any] = {"facecolor": ORANGE, "edgecolor": "white", "hatch": "//"}
     for row, start in enumerate(drawn[:_SHOWN]):
-        style = {"facecolor": BLUE} if start == last else slid
+        style: dict[str, Any] = {"facecolor": BLUE} if start == last else slid
         left.add_patch(Rectangle((start - 0.5, row - 0.4), n, 0.8, linewidth=0, **style))
     left.axvline(length - 0.5, color=GREY, linewidth=1, linestyle=":")
     left.set(xlim=(0.5, length + 0.5), ylim=(min(_SHOWN, len(drawn)) - 0.4, -0.6))
