@@ -29,6 +29,7 @@ from seqrec_lib.inside_figures import (
     side_by_side,
 )
 from seqrec_lib.result_figures import by_epoch, effects, paper_and_ours
+from seqrec_lib.scaling_figures import growths, page_of_table, shared_step
 from seqrec_lib.ssept_figures import replacements, windows
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "effects",
     "film_map",
     "growth",
+    "growths",
     "heads",
     "heatmap",
     "intervals",
@@ -51,11 +53,13 @@ __all__ = [
     "lines",
     "number_table",
     "order_change",
+    "page_of_table",
     "paper_and_ours",
     "position_maps",
     "ratio_map",
     "replacements",
     "scatter",
+    "shared_step",
     "shift",
     "side_by_side",
     "split_cells",
