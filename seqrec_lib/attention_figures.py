@@ -54,7 +54,7 @@ def number_table(
     shown = table[~gone & ~np.isnan(table)]
     if np.isinf(shown).any():
         raise ValueError("values hold infinity in cells that are not hidden")
-    drawing = Drawing(2.2 + 0.8 * C, 1.3 + 0.42 * R, _said(table, gone, rows, columns, meaning))
+    drawing = Drawing(2.1 + 0.62 * C, 1.1 + 0.33 * R, _said(table, gone, rows, columns, meaning))
     axes = drawing.add_subplot()
     low, high = (shown.min(), shown.max()) if shown.size else (0.0, 0.0)
     picture = np.ma.masked_where(gone | np.isnan(table), table)
@@ -155,7 +155,7 @@ def dependence(strength: Any, labels: Sequence[str], names: Sequence[str] = ()) 
         f"Sizes of the derivatives of {T} outputs (down) by {T} inputs (across). Exactly zero, of "
     )
     alt += f"the {future.sum()} cells above the diagonal: {', '.join(said)}."
-    drawing = Drawing(3.3 + 2.9 * P, 1.9 + 0.36 * T, alt)
+    drawing = Drawing(3.1 + 2.3 * P, 1.6 + 0.28 * T, alt)
     norm = LogNorm(sizes[sizes > 0].min(), max(sizes.max(), sizes[sizes > 0].min() * 1.01))
     for at, (panel, name) in enumerate(zip(sizes, names, strict=True)):
         axes = drawing.add_subplot(1, P, at + 1)
@@ -198,7 +198,7 @@ def known_maps(
         said.append(f"{name} {weights[where].sum() / max(rows, 1):.0%} in {rows} rows")
     alt = f"Attention maps over {T} positions: on the left the right one, on the right what was "
     alt += f"learned. Weight on the right cells, mean of a row: {'; '.join(said)}."
-    drawing = Drawing(9, 1.0 + 0.29 * T * P, alt)
+    drawing = Drawing(7.6, 0.9 + 0.22 * T * P, alt)
     known = [f"{short(label, 26)}  {t + 1}" for t, label in enumerate(labels)]
     for at in range(P):
         for side, (shown, title) in enumerate(((truth[at], "known"), (maps[at], "learned"))):
@@ -230,7 +230,7 @@ def growth(table: pd.DataFrame, ylabel: str) -> Drawing:
             raise ValueError(f"{name} holds {values.min()}: a logarithm needs more than zero")
     ends = f"{table.index.name} goes from {table.index[0]} to {table.index[-1]}"
     said = "; ".join(f"{name} times {v[-1] / v[0]:.3g}" for name, v in columns.items())
-    drawing = Drawing(7, 3.4, f"{ylabel}, while {ends}, grows: {said}.")
+    drawing = Drawing(6, 3, f"{ylabel}, while {ends}, grows: {said}.")
     axes = drawing.panel()
     for style, (name, values) in zip(LINES, columns.items(), strict=False):
         axes.plot(table.index, values, label=name, **style)

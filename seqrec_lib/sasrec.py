@@ -240,7 +240,7 @@ class SASREC(nn.Module):
         return self._random
 
     def loss_function(self, pos_logits: Tensor, neg_logits: Tensor, istarget: Tensor) -> Tensor:
-        """Binary cross-entropy averaged over the real targets: a scalar. SASRec eq. (6)."""
+        """Binary cross-entropy averaged over the real targets: a scalar. SASRec Sec. III-E."""
         each = functional.softplus(-pos_logits.view(-1)) + functional.softplus(neg_logits.view(-1))
         return (each * istarget).sum() / istarget.sum()
 
