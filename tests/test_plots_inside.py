@@ -1,0 +1,114 @@
+"""Figures of a look inside a model show what they are given, and say it in words."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import test_plots
+
+from seqrec_lib import inside_figures, plots
+
+LOWER = np.tril(np.ones((5, 5)))
+WEIGHTS = np.stack([LOWER / LOWER.sum(-1, keepdims=True), np.eye(5)])
+RATIOS = np.array([[[1.5, 0.8], [0.9, 1.2]], [[1.0, 1.0], [1.0, 1.1]]])
+PLACES = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [1.0, 1.0]])
+GROUPS = ["Horror", "", "Romance", "Horror"]
+ACCOUNTS = pd.DataFrame(
+    {"attention": [0.1, 0.7, 0.2], "occlusion": [-0.5, 0.1, 0.9]},
+    index=["Alpha", "Beta and Its Very Long Title That Goes On and On", "Gamma, The"],
+)
+
+
+def examples() -> dict[str, plots.Drawing]:
+    return {
+        "position_maps": plots.position_maps(WEIGHTS, ["with positions", "without"]),
+        "ratio_map": plots.ratio_map(
+            RATIOS, ["Horror", "Romance"], ["Horror", "Romance"], ["raw", "corrected"], "ratio"
+        ),
+        "film_map": plots.film_map(PLACES, GROUPS, {2: "Some Film (1999)"}, ("first", "second")),
+        "scatter": plots.scatter([0, 1, 2], [1, 0, -1], "weight", "effect", "r = -1", {1: "here"}),
+        "side_by_side": plots.side_by_side(ACCOUNTS, "Two accounts of one score"),
+    }
+
+
+@pytest.fixture(scope="module", params=examples())
+def figure(request) -> plots.Drawing:
+    return examples()[request.param]
+
+
+test_nothing_is_cut_off = test_plots.test_nothing_is_cut_off
+test_picture_and_text_alternative = test_plots.test_picture_and_text_alternative_reach_the_notebook
+
+
+def test_every_figure_is_tried():
+    here = inside_figures.__name__
+    assert set(examples()) == {f for f in plots.__all__ if getattr(plots, f).__module__ == here}
+
+
+def test_position_maps_leave_the_future_blank_and_share_one_scale():
+    figure = plots.position_maps(WEIGHTS, ["a", "b"])
+    first, second = (axes.images[0] for axes in figure.axes[:2])
+    assert first.get_array().mask[0].tolist() == [False, True, True, True, True]
+    assert first.get_array()[4].tolist() == [0.2] * 5
+    assert first.get_clim() == second.get_clim() == (0, 1)
+    assert "a: the last position gives 0.20 to itself, 0.60 to the last three" in figure.alt
+
+
+def test_ratio_map_writes_the_numbers_around_one():
+    figure = plots.ratio_map(RATIOS, ["A", "B"], ["C", "D"], ["raw", "corrected"], "ratio")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1.50", "0.80", "0.90", "1.20"]
+    norm = figure.axes[0].images[0].norm
+    assert norm(1.0) == 0.5, "1, as expected, must be the white in the middle"
+    assert "raw: highest 1.50 (A, C), lowest 0.80" in figure.alt
+
+
+def test_film_map_draws_each_group_and_names_the_named():
+    figure = plots.film_map(PLACES, GROUPS, {2: "Some Film (1999)"}, ("first", "second"))
+    others, horror, romance = figure.axes[0].collections
+    assert others.get_offsets().tolist() == [[2, 3]]
+    assert horror.get_offsets().tolist() == [[0, 1], [1, 1]]
+    assert romance.get_offsets().tolist() == [[4, 5]]
+    (title,) = figure.axes[0].texts
+    assert (title.get_text(), list(title.xy)) == ("Some Film (1999)", [4, 5])
+    assert "2 Horror, 1 Romance" in figure.alt
+    close = plots.film_map(
+        [[0, 0], [0.1, 0.01], [5, 5]], [""] * 3, dict(enumerate("abc")), ("", "")
+    )
+    assert [text.get_text() for text in close.axes[0].texts] == ["a", "c"]
+
+
+def test_scatter_draws_the_points():
+    figure = plots.scatter([0, 1, 2], [1, 0, -1], "weight", "effect", "r = -1", {1: "here"})
+    assert figure.axes[0].collections[0].get_offsets().tolist() == [[0, 1], [1, 0], [2, -1]]
+    assert figure.alt.endswith("r = -1.")
+
+
+def test_side_by_side_draws_bars_and_hatches_the_longest():
+    figure = plots.side_by_side(ACCOUNTS, "Two accounts")
+    bars = [axes.patches for axes in figure.axes]
+    assert [[bar.get_width() for bar in panel] for panel in bars] == [
+        ACCOUNTS["attention"].tolist(),
+        ACCOUNTS["occlusion"].tolist(),
+    ]
+    assert [[bool(bar.get_hatch()) for bar in panel] for panel in bars] == [
+        [False, True, False],
+        [False, False, True],
+    ]
+    assert "occlusion: most for Gamma, The" in figure.alt
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: plots.position_maps(WEIGHTS, ["one"]), "1 names"),
+        (lambda: plots.position_maps(WEIGHTS[:, :3], ["a", "b"]), r"\(P, K, K\)"),
+        (lambda: plots.ratio_map(RATIOS, ["A"], ["C", "D"], ["a", "b"], "x"), "1 rows"),
+        (lambda: plots.film_map(PLACES, GROUPS[:2], {}, ("a", "b")), "2 groups"),
+        (lambda: plots.film_map(np.zeros((5, 2)), list("abcde"), {}, ("a", "b")), "at most 4"),
+        (lambda: plots.scatter([1, 2], [1], "a", "b", "c"), "equally long"),
+        (lambda: plots.scatter([1, np.nan], [1, 2], "a", "b", "c"), "NaN"),
+        (lambda: plots.side_by_side(ACCOUNTS.iloc[:0], "x"), "rows and columns"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(call, named):
+    with pytest.raises(ValueError, match=named):
+        call()
