@@ -127,10 +127,18 @@ def film_map(
         )
     for kind, style in zip(kinds, LINES, strict=False):
         mine = points[group == kind]
+        face, marker = style["color"], style["marker"]
         axes.scatter(
-            mine[:, 0], mine[:, 1], s=30, color=style["color"], marker=style["marker"], label=kind, alpha=0.85,
-            edgecolor="white", linewidths=0.4,
-        )  # fmt: skip
+            mine[:, 0],
+            mine[:, 1],
+            s=30,
+            color=face,
+            marker=marker,
+            label=kind,
+            alpha=0.85,
+            edgecolor="white",
+            linewidths=0.4,
+        )
     written: list[np.ndarray] = []
     room = np.array([0.22, 0.035]) * np.ptp(points, axis=0)  # about what a title takes up
     for number, title in named.items():
