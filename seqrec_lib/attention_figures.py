@@ -54,12 +54,12 @@ def number_table(
     shown = table[~gone & ~np.isnan(table)]
     if np.isinf(shown).any():
         raise ValueError("values hold infinity in cells that are not hidden")
-    drawing = Drawing(2.1 + 0.62 * C, 1.1 + 0.33 * R, _said(table, gone, rows, columns, meaning))
+    drawing = Drawing(1.6 + 0.62 * C, 1.3 + 0.33 * R, _said(table, gone, rows, columns, meaning))
     axes = drawing.add_subplot()
     low, high = (shown.min(), shown.max()) if shown.size else (0.0, 0.0)
     picture = np.ma.masked_where(gone | np.isnan(table), table)
     top = high if high > low else low + 1
-    image = axes.imshow(picture, SCALE, vmin=low, vmax=top, aspect="auto", interpolation="nearest")
+    axes.imshow(picture, SCALE, vmin=low, vmax=top, aspect="auto", interpolation="nearest")
     for row, column in np.ndindex(R, C):
         value = table[row, column]
         if gone[row, column]:
@@ -70,7 +70,7 @@ def number_table(
         ink = "white" if dark else INK
         axes.text(column, row, note, ha="center", va="center", color=ink, fontsize=9)
     _name(axes, rows, columns)
-    drawing.colorbar(image, ax=axes, label=meaning)
+    axes.set_xlabel(meaning)  # no colour bar: the numbers stand in the cells
     return drawing
 
 
@@ -206,7 +206,8 @@ def known_maps(
             image = axes.imshow(shown, SCALE, vmin=0, vmax=1, aspect="auto")
             axes.set_title(f"{names[at]}: {title}", fontsize=10)
             axes.set_xticks(range(T), [str(t + 1) for t in range(T)], fontsize=8)
-            axes.set_yticks(range(T), known if side == 0 else [""] * T, fontsize=8)
+            places = known if at == side == 0 else [str(t + 1) for t in range(T)]  # titles once
+            axes.set_yticks(range(T), places, fontsize=8)
             axes.tick_params(length=0)
             if side:
                 for row, column in np.argwhere(truth[at] > 0):
