@@ -2,6 +2,7 @@
 
 import ast
 import json
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,12 +16,15 @@ DEFINITIONS = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
 def definitions_of(notebook: dict) -> SimpleNamespace:
     """Runs the imports and the definitions of all cells, in order, and nothing else.
 
-    A class that a notebook shows twice is the one that it shows last.
+    A class that a notebook shows twice is the one that it shows last. A function whose defaults are
+    computed in a cell is left out.
     """
     names: dict = {"__name__": "notebook"}
     for cell in code_cells(notebook):
-        kept = [node for node in ast.parse(python(cell)).body if isinstance(node, DEFINITIONS)]
-        exec(compile(ast.Module(kept, type_ignores=[]), "<notebook>", "exec"), names)
+        for node in ast.parse(python(cell)).body:
+            if isinstance(node, DEFINITIONS):
+                with suppress(NameError):
+                    exec(compile(ast.Module([node], []), "<notebook>", "exec"), names)
     return SimpleNamespace(**names)
 
 

@@ -44,6 +44,11 @@ def of_03():
     return defined_in("03")
 
 
+@pytest.fixture(scope="module")
+def of_05():
+    return defined_in("05")
+
+
 @pytest.mark.parametrize("heads", [1, 2, 4])
 def test_attention_from_scratch(of_02, heads):
     theirs = layers.MultiHeadAttention(D, heads, 0.0)
@@ -118,6 +123,36 @@ def test_the_loss_of_sasrec(of_03):
     assert_equal(of_03.my_loss(pos, neg, real), theirs)
 
 
+def both_ssept(of_05, heads=1):
+    """The notebook's SSE-PT and the library's, d_i = 5 and d_u = 3, with the same weights."""
+    theirs = tiny.ssept(num_blocks=2, attention_num_heads=heads, dropout_rate=0.5)
+    mine = moved(of_05.MySSEPT(tiny.ITEMS, tiny.USERS, T, 2, 5, 3, heads, 0.5), theirs)
+    return mine.eval(), theirs
+
+
+@pytest.mark.parametrize("heads", [1, 4])
+def test_the_whole_ssept(of_05, heads):
+    mine, theirs = both_ssept(of_05, heads)
+    batch = tiny.batch_of(LENGTHS)
+    x = {"input_seq": batch.seq, "positive": batch.pos, "negative": batch.neg}
+    x["users"] = batch.users.view(-1, 1)
+    their_pos, their_neg, mask = theirs(x, training=False)  # (B·T, 1), (B·T, 1), (B·T,)
+    my_pos, my_neg = mine(*batch)  # (B, T)
+    real = mask > 0
+    assert_equal(my_pos.view(-1, 1)[real], their_pos[real])
+    assert_equal(my_neg.view(-1, 1)[real], their_neg[real])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_scores_of_ssept(of_05, known):
+    mine, theirs = both_ssept(of_05)
+    seq = tiny.padded(tiny.histories([1, 4, 6, 9]))  # (B, T)
+    users = torch.tensor([3, 1, 12, 7]) if known else None
+    assert_equal(mine.score(users, seq), theirs.score(users, seq))
+    asked = torch.arange(1, 9).view(4, 2)  # (B, K)
+    assert_equal(mine.score(users, seq, asked), theirs.score(users, seq, asked))
+
+
 # How the classes are taken out.
 
 
@@ -126,6 +161,12 @@ def test_only_imports_and_definitions_are_run():
     names = definitions_of({"cells": [code(words) for words in cells]})
     assert names.f() == pytest.approx(3.14159, abs=1e-5)
     assert not hasattr(names, "x")
+
+
+def test_a_function_that_needs_a_computed_default_is_left_out():
+    cells = [code("n = 3\ndef f(n=n):\n    return n"), code("def g():\n    return 2")]
+    names = definitions_of({"cells": cells})
+    assert (hasattr(names, "f"), names.g()) == (False, 2)
 
 
 def test_the_last_definition_counts():
