@@ -167,3 +167,19 @@ RULES_OF_THE_SERIES: list[Rule] = [
     has_outputs_that_are_compared,
     writes_shapes_down,
 ]
+
+
+def solves_every_exercise(notebook: dict, solutions: dict) -> Iterator[str]:
+    """A section of its own for each exercise ('## 1 …' or '## Exercise 1'), which checks itself."""
+    tasks = len(entries(text_of(sections(notebook).get("Exercises", []))))
+    solved = {}
+    for heading, cells in sections(solutions).items():
+        if match := re.match(r"(?:Exercise )?([1-9])\b", heading):
+            solved[int(match[1])] = cells
+    if list(solved) != list(range(1, tasks + 1)):
+        yield f"the notebook has {tasks} exercises; solved, in this order, are {list(solved)}"
+    for number, cells in solved.items():
+        if not any(asserts(cell) or source(cell).startswith(MARK) for cell in cells):
+            yield f"the solution of exercise {number} has no check"
+        if not re.search(r"\*\*What it shows", text_of(cells)):
+            yield f"the solution of exercise {number} does not say '**What it shows**'"

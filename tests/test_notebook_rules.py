@@ -301,3 +301,29 @@ def test_a_spoilt_notebook_fails(rule, change):
 def test_every_rule_is_seen_to_fail():
     assert {case.values[0] for case in SPOILT} == set(RULES_OF_THE_SERIES)
     assert set(rules.RULES) <= set(RULES_OF_THE_SERIES)
+
+
+# Solutions beside the notebook whose exercises they solve.
+
+SOLUTION = "## {} A task\n\n**What it shows.** A sentence."
+
+
+def solved(*numbers: int) -> dict:
+    pairs = [(text(SOLUTION.format(number)), code("assert x")) for number in numbers]
+    return {"cells": [text("# Title"), *(cell for pair in pairs for cell in pair)]}
+
+
+def test_good_solutions_pass():
+    assert list(series.solves_every_exercise(good(), solved(1, 2, 3))) == []
+
+
+@pytest.mark.parametrize("numbers", [(), (1, 2), (1, 3, 2), (1, 2, 3, 4)])
+def test_every_exercise_must_be_solved_in_order(numbers):
+    assert list(series.solves_every_exercise(good(), solved(*numbers))) != []
+
+
+@pytest.mark.parametrize(("old", "new"), [("assert x", "x"), ("**What it shows.**", "Well:")])
+def test_a_solution_must_check_itself_and_say_what_it_shows(old, new):
+    solutions = solved(1, 2, 3)
+    replace(solutions, old, new)
+    assert len(list(series.solves_every_exercise(good(), solutions))) == 3

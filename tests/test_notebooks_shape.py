@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from notebook_rules import RULES
-from series_rules import RULES_OF_THE_SERIES
+from series_rules import RULES_OF_THE_SERIES, solves_every_exercise
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 SERIES = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
@@ -26,6 +26,13 @@ def test_notebook(path, rule):
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 def test_solutions(path, rule):
     assert list(rule(read(path))) == []
+
+
+@pytest.mark.parametrize("path", SERIES, ids=lambda path: path.stem)
+def test_every_exercise_is_solved(path):
+    solutions = FOLDER / "solutions" / path.name
+    assert solutions.is_file(), f"solutions/{path.name} is missing"
+    assert list(solves_every_exercise(read(path), read(solutions))) == []
 
 
 def test_numbers_are_not_used_twice():
