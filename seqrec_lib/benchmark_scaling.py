@@ -40,7 +40,7 @@ class Curve:
     @property
     def file(self) -> str:
         """Its name in a folder of records."""
-        return f"scaling_{self.name.replace('-', '_')}.csv"
+        return f"scaling_{self.name.removeprefix('scaling-').replace('-', '_')}.csv"
 
 
 CURVES = (
