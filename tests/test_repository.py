@@ -224,3 +224,24 @@ def test_local_links_lead_somewhere():
     pages = [path for path in files if path.suffix in (".md", ".ipynb")]
     assert len(pages) >= 4
     assert [broken for page in pages for broken in broken_links(page, known)] == []
+
+
+@pytest.mark.parametrize(
+    ("link", "complaint"),
+    [
+        ("there.md", ""),
+        ("there.md#some-heading", ""),
+        ("#own-heading", ""),
+        ("https://example.org/no", ""),
+        ("gone.md", "no such file"),
+        ("there.md#another", "no such heading"),
+        ("#elsewhere", "no such heading"),
+    ],
+)
+def test_broken_links_are_seen(link, complaint, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    (tmp_path / "there.md").write_text("# Some `heading`\n", encoding="utf-8")
+    cells = [{"cell_type": "markdown", "source": ["# Own heading\n", f"a [link]({link})"]}]
+    (tmp_path / "here.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    broken = broken_links(Path("here.ipynb"), {Path("here.ipynb"), Path("there.md")})
+    assert [text.rsplit(": ", 1)[1] for text in broken] == ([complaint] if complaint else [])
