@@ -1,7 +1,8 @@
 """How time and memory grow: with the catalogue, with the history, with the file, with processes.
 
 The rows of `python -m seqrec_lib.benchmark` that are curves. Every point is measured in a process
-of its own, so that its peak memory is its own, on made data of the shape asked for.
+of its own, so that its peak memory is its own, on made data of the shape asked for. Milliseconds
+are of processor time, all threads together, so that other programs count little.
 `--record FOLDER` writes each curve as a CSV with the machine's name beside every line; notebook 09
 draws those in data/results.
 """
@@ -89,7 +90,7 @@ CURVES = (
         ({"rows": 25_000_095},),
         points.prepare_file,
         "- Made data: 162,541 users, 59,047 films, userId,movieId,rating,timestamp. Making the\n"
-        "  file is not counted. Peak: of reading and preparing. Epoch s: from 200 steps.\n"
+        "  file is not counted. Processor s: of both, without waiting. Epoch s: from 200 steps.\n"
         "  Epoch MB: what these (n = 50) add to the peak of the preparation.",
     ),
     Curve(
