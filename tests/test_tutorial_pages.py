@@ -70,10 +70,14 @@ def test_formulas_of_every_spelling_leave_no_latex_behind():
 
 def test_links_to_notebooks_lead_to_their_pages():
     body = body_of("[a](03_sasrec.ipynb#x) [b](../README.md) [c](https://host/x.ipynb)")
+    body += body_of("[d](errata.md#x) [e](../for_teachers.md) [f](https://host/x.md)")
     assert re.findall('href="([^"]*)"', body) == [
         "03_sasrec.html#x",
         "../README.md",
         "https://host/x.ipynb",
+        "errata.html#x",
+        "../for_teachers.html",
+        "https://host/x.md",
     ]
 
 
@@ -168,6 +172,7 @@ def tutorial(tmp_path_factory):
     raising = new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]})
     write(folder / "solutions" / "00_look.ipynb", new_markdown_cell("# Solved"), raising)
     write(folder / "scratch.ipynb", new_code_cell("raise SystemExit"))
+    (folder / "words.md").write_text("# Words\n\nOf $x^2$, and [look](00_look.ipynb).\n")
     before = {path: path.read_bytes() for path in folder.rglob("*.ipynb")}
     (top / "home").mkdir()
     environment = os.environ | {
@@ -219,10 +224,17 @@ def test_index_lists_the_pages_in_order(tutorial):
     top, done = tutorial
     index = (top / "build" / "index.html").read_text(encoding="utf-8")
     links = re.findall('href="([^"]*)"', index)
-    assert links == ["00_look.html", "01_fail.html", "solutions/00_look.html"]
+    assert links == ["00_look.html", "01_fail.html", "solutions/00_look.html", "words.html"]
     assert "On purpose." in index
     listed = done.stdout[: done.stdout.index("FAILED  notebooks/")]
-    assert [link in listed for link in links] == [True] * 3
+    assert [link in listed for link in links] == [True] * 3 + [False]
+
+
+def test_texts_beside_the_notebooks_are_pages_too(tutorial):
+    top, _ = tutorial
+    page = (top / "build" / "words.html").read_text(encoding="utf-8")
+    assert "<msup>" in page
+    assert re.findall('href="([^"]*)"', page) == ["index.html", "#Words", "00_look.html"]
 
 
 def test_nothing_is_written_outside_the_folder_of_pages(tutorial):
@@ -230,7 +242,7 @@ def test_nothing_is_written_outside_the_folder_of_pages(tutorial):
     assert list((top / "home").iterdir()) == []
     assert {path.name for path in top.iterdir()} == {"home", "share", "notebooks", "build"}
     folder = top / "notebooks"
-    assert {p.suffix for p in folder.rglob("*") if p.is_file()} == {".ipynb"}
+    assert {p.suffix for p in folder.rglob("*") if p.is_file()} == {".ipynb", ".md"}
 
 
 def test_notebooks_are_found_in_order_and_solutions_last(tutorial):

@@ -104,9 +104,13 @@ class PageRenderer(IPythonRenderer):
         return super().inline_html(html) if "<img" in html else html
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
-        """A link; one to another notebook leads to that notebook's page."""
+        """A link; one to another notebook, or to a text beside them, leads to its page.
+
+        Such texts have names in small letters; README.md and the like have no page.
+        """
         if "://" not in url:
             url = re.sub(r"\.ipynb(?=$|#)", ".html", url)
+            url = re.sub(r"((?:^|/)[a-z_]+)\.md(?=$|#)", r"\1.html", url)
         return super().link(text, url, title)
 
 

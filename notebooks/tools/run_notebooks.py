@@ -69,6 +69,23 @@ def find_notebooks(folder: Path) -> list[str]:
     return [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
 
 
+def write_texts(folder: Path, out: Path) -> list[tuple[str, str, str]]:
+    """The pages of the texts beside the notebooks: (name, title, summary) of each.
+
+    Raises ValueError for a formula that cannot be shown and for whatever needs the network.
+    """
+    texts = []
+    for path in sorted(folder.glob("[a-z]*.md")):
+        cell = nbformat.v4.new_markdown_cell(path.read_text(encoding="utf-8"))
+        notebook = nbformat.v4.new_notebook(cells=[cell])
+        back = '<a href="index.html">All notebooks</a>'
+        out.mkdir(parents=True, exist_ok=True)
+        text = notebook_page(notebook, folder, back)
+        (out / f"{path.stem}.html").write_text(text, encoding="utf-8")
+        texts.append((path.stem, *title_and_summary(notebook)))
+    return texts
+
+
 def kernel_environment(out: Path, profile: str, jobs: int) -> dict[str, str]:
     """What the kernels see: no real data, none of the user's own settings, their share of cores.
 
@@ -157,12 +174,16 @@ def run(plan: Plan, name: str) -> Run:
     return Run(name, title, summary, time.perf_counter() - started, failure, warned)
 
 
-def index_page(runs: Sequence[Run]) -> str:
-    """The list of all pages: title, one line about it, how long it ran."""
+def index_page(runs: Sequence[Run], texts: Sequence[tuple[str, str, str]]) -> str:
+    """The list of all pages: title, one line about it, how long it ran; then the texts."""
     rows = "\n".join(
         f'<tr><td><a href="{r.name}.html">{html.escape(r.title)}</a><br>{html.escape(r.summary)}'
         f'</td><td class="seconds">{"failed" if r.failure else f"{r.seconds:.1f} s"}</td></tr>'
         for r in runs
+    )
+    beside = "\n".join(
+        f'<li><a href="{name}.html">{html.escape(title)}</a><br>{html.escape(summary)}</li>'
+        for name, title, summary in texts
     )
     body = f"""<h1>The notebooks, as they ran here</h1>
 <p>Run on the built-in sample, a small invented world of films: the numbers in these pages are about
@@ -170,7 +191,8 @@ that world, not about MovieLens.</p>
 <table><thead><tr><th>Notebook</th><th class="seconds">Run time</th></tr></thead>
 <tbody>
 {rows}
-</tbody></table>"""
+</tbody></table>
+{f"<h2>Beside the notebooks</h2><ul>{beside}</ul>" if beside else ""}"""
     return page("The notebooks", body)
 
 
@@ -220,7 +242,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os._exit(
                 130
             )  # the kernels stop with their parent; waiting would take their cells' time
-    (plan.out / "index.html").write_text(index_page(runs), encoding="utf-8")
+    texts = write_texts(plan.folder, plan.out)
+    (plan.out / "index.html").write_text(index_page(runs, texts), encoding="utf-8")
     report(runs, plan.out, time.perf_counter() - started)
     return int(any(r.failure for r in runs))
 
