@@ -22,13 +22,16 @@ from torch.nn import functional
 from seqrec_lib.checks import positive, probability
 
 _LOGITS_AT_ONCE = 2**18  # 1 MiB of float32: a chunk of logits stays in a core's cache
+_ROWS_AT_LEAST = (
+    32  # each chunk goes over the whole table twice: fewer rows cost more than they save
+)
 
 
 @dataclass(frozen=True)
 class BCE:
     """Binary cross-entropy: the next item against `negatives` drawn ones.
 
-    -log σ(s⁺) - Σₖ log(1 - σ(sₖ⁻)); SASRec eq. (6) for one negative.
+    -log σ(s⁺) - Σₖ log(1 - σ(sₖ⁻)); SASRec Sec. III-E for one negative.
     """
 
     negatives: int = 1
@@ -180,7 +183,9 @@ class _FullCrossEntropy(Function):
         wanted = any(ctx.needs_input_grad)
         to_query = torch.empty_like(query) if wanted else query
         to_table = torch.zeros_like(table) if wanted else table
-        step = max(1, _LOGITS_AT_ONCE // len(items)) if query.device.type == "cpu" else 2**14
+        step = 2**14
+        if query.device.type == "cpu":
+            step = max(_ROWS_AT_LEAST, _LOGITS_AT_ONCE // len(items))
         for first in range(0, len(query), step):
             part = slice(first, first + step)
             q, right = query[part], target[part]

@@ -147,6 +147,7 @@ def test_log_q_makes_the_sum_over_negatives_an_estimate_of_the_sum_over_all():
 @pytest.mark.parametrize("at_once", [1, 3 * ITEMS, 3 * ITEMS + 1, N * ITEMS, 10**6])
 def test_cross_entropy_is_torchs_whatever_the_chunks(monkeypatch, at_once):
     monkeypatch.setattr(losses, "_LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr(losses, "_ROWS_AT_LEAST", 1)
     query, shift, table, target, negatives = problem(0)
     query.requires_grad_()
     table.requires_grad_()
@@ -175,6 +176,7 @@ def test_cross_entropy_in_float32_is_torchs():
 
 def test_cross_entropy_keeps_no_logits_for_the_backward_pass(monkeypatch):
     monkeypatch.setattr(losses, "_LOGITS_AT_ONCE", 2 * ITEMS)
+    monkeypatch.setattr(losses, "_ROWS_AT_LEAST", 1)
     query, shift, table, target, negatives = problem(0, rows=50)
     sizes = []
     with torch.autograd.graph.saved_tensors_hooks(lambda x: sizes.append(x.numel()) or x, id):
