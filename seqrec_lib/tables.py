@@ -128,7 +128,11 @@ class PagedEngine:
             gradient = grads[name]
             if gradient is not None:
                 layer.weight.grad = torch.sparse_coo_tensor(
-                    used[name].unsqueeze(0), gradient, layer.weight.shape, is_coalesced=True, check_invariants=False
+                    used[name].unsqueeze(0),
+                    gradient,
+                    layer.weight.shape,
+                    is_coalesced=True,
+                    check_invariants=False,
                 )
         return loss
 
