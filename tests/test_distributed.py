@@ -119,6 +119,14 @@ def test_processes_that_would_draw_other_batches_are_refused(tmp_path):
     assert "what the sampler draws is not the same in process 1 as in process 0" in done.stderr
 
 
+def test_a_process_that_hangs_ends_the_run(tmp_path):
+    started = time.monotonic()
+    done = torchrun("stall", tmp_path)
+    assert time.monotonic() - started < 60
+    assert done.returncode != 0
+    assert "ProcessLostError: another process ended, or did not answer in time" in done.stderr
+
+
 # A world of one, and the parts ------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ Every function here also runs in a single process: that is what the results are 
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import tiny
@@ -93,6 +94,14 @@ def die(folder):
     return {}
 
 
+def stall(folder):
+    """Process 1 neither goes on nor ends."""
+    if os.environ["RANK"] == "1":
+        time.sleep(100)
+    train("SASREC")
+    return {}
+
+
 def differ(folder):
     """Process 1 has another seed for its sampler."""
     data, model = tiny.dataset(), tiny.sasrec()
@@ -104,7 +113,7 @@ def differ(folder):
 
 if __name__ == "__main__":
     place = Path(sys.argv[2])
-    with processes(timeout=20) as world:
+    with processes(timeout=8 if sys.argv[1] == "stall" else 20) as world:
         for name in sys.argv[1].split(","):
             outcome = globals()[name](place)
             if world.first:
