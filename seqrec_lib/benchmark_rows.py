@@ -21,6 +21,7 @@ from seqrec_lib.sasrec import SASREC
 from seqrec_lib.sequences import SASRecDataSet
 from seqrec_lib.sse import SSE
 from seqrec_lib.ssept import SSEPT
+from seqrec_lib.training import steps_an_epoch
 
 # The setting in which the papers and the peers report their times.
 BATCH, WIDTH, BLOCKS, DROPOUT, TOP = 128, 50, 2, 0.2, 10
@@ -144,7 +145,7 @@ def train_epoch(
 
 def steps_of(data: SASRecDataSet) -> int:
     """The steps of an epoch, as `train_model` counts them."""
-    return max(1, int(np.count_nonzero(data.sequences.lengths)) // BATCH)
+    return steps_an_epoch(data, BATCH)
 
 
 def evaluate_all(bench: Bench, *, maxlen: int, users: bool = False) -> Work:

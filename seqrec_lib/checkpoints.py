@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +18,7 @@ import torch
 from filelock import FileLock, Timeout
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 import seqrec_lib
 from seqrec_lib.checks import positive
@@ -118,11 +120,14 @@ def save_model(model: SASREC, path: str | Path, card: dict[str, Any] | None = No
         "card": json.dumps(card or {}),
         "library": seqrec_lib.__version__,
     }
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
-    }
+    write_weights(model.state_dict(), path, metadata)
+
+
+def write_weights(weights: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """A safetensors file, written beside its place and renamed: it is there whole or not at all."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     beside = path.with_name(path.name + ".tmp")
-    save_file(weights, beside, metadata=metadata)
+    save_file(plain, beside, metadata=metadata)
     os.replace(beside, path)
 
 

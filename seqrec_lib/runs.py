@@ -31,6 +31,7 @@ from seqrec_lib.sampling import WarpSampler
 from seqrec_lib.sasrec import SASREC
 from seqrec_lib.sequences import SASRecDataSet
 from seqrec_lib.ssept import SSEPT
+from seqrec_lib.training import steps_an_epoch
 
 CANDIDATE_SEED = 2018  # of the test negatives: the same for every run of every table
 VALIDATE_EVERY = 10
@@ -244,4 +245,4 @@ def measure(
     seconds = train(batches)
     started = time.perf_counter()
     model.evaluate_valid(dataset, seed=0)
-    return Cost(seconds / batches, max(1, users // BATCH), time.perf_counter() - started)
+    return Cost(seconds / batches, steps_an_epoch(dataset, BATCH), time.perf_counter() - started)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,8 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 
+from seqrec_lib.checkpoints import write_weights
 from seqrec_lib.config import build_model, config_from_dict, config_to_dict
 
 if TYPE_CHECKING:
@@ -131,18 +130,16 @@ def save_trained(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    tensors = dict(model.state_dict())
     tensors[_RAW_ITEMS] = torch.from_numpy(_integers(_raw_items(dataset)))
     if "user_embedding_layer.weight" in tensors:
         tensors[_RAW_USERS] = torch.from_numpy(_integers(dataset.raw_users[1:]))
     settings = config_to_dict(model.config)
     place = folder / f"{name}.safetensors"
-    beside = place.with_name(place.name + ".tmp")
-    save_file(tensors, beside, metadata={"config": json.dumps(settings)})
-    digest = hashlib.sha256(beside.read_bytes()).hexdigest()
+    write_weights(tensors, place, {"config": json.dumps(settings)})
+    digest = hashlib.sha256(place.read_bytes()).hexdigest()
     written = {"name": name, **card, "settings": settings, "sha256": digest}
     (folder / f"{name}.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
-    os.replace(beside, place)
     return place
 
 

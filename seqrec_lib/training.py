@@ -195,7 +195,7 @@ def train(
         if world.first:
             folder = CheckpointFolder(checkpoints, settings, keep_checkpoints)
     batches = Batches(dataset, sampler, loss, sse, generator, model)
-    steps = max(1, int(np.count_nonzero(dataset.sequences.lengths)) // batch_size)
+    steps = steps_an_epoch(dataset, batch_size)
     verbose = verbose and world.first
     bar = tqdm(total=num_epochs, unit="epoch", file=sys.stdout, leave=False, disable=not verbose)
     started, first, interrupted = time.perf_counter(), 0, False
@@ -239,6 +239,11 @@ def train(
     if verbose:
         _report(history, first, steps, time.perf_counter() - started, progress.best, interrupted)
     return history
+
+
+def steps_an_epoch(dataset: SASRecDataSet, batch_size: int) -> int:
+    """How many batches an epoch has: users // batch_size, as in the authors' code, at least 1."""
+    return max(1, int(np.count_nonzero(dataset.sequences.lengths)) // batch_size)
 
 
 def _optimizer(
