@@ -179,12 +179,13 @@ class PackedEngine:
         return total, gradients
 
     def _loss_sum(self, group: _Group, seed: int) -> Tensor:
-        from seqrec_lib.packed import PackedRows
+        from seqrec_lib.packed import PackedRows, dots
 
         rows = PackedRows(group.lengths, self.model.seq_max_len, self.training, seed)
         hidden = self.model.encode(group.items, group.users, rows)  # (N, D)
         query, shift = self.model.query(hidden, group.users)
-        return self.loss.total(query, shift, self.model.item_table, group.target, group.negatives)
+        table, target, negatives = self.model.item_table, group.target, group.negatives
+        return self.loss.total(query, shift, table, target, negatives, dots)
 
 
 class _Group:

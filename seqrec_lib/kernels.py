@@ -357,37 +357,30 @@ def drop(x: Array, seed: np.uint64, threshold: int, out: Array) -> None:
             out[first + j] = x[first + j] * keep if draw[j] >= limit else np.float32(0)
 
 
-@_exact
-def drop_add(x: Array, seed: np.uint64, threshold: int, residual: Array, out: Array) -> None:
-    """out = dropout(x) + residual on flat arrays."""
-    keep = np.float32(256.0 / (256 - threshold))
-    words = np.empty(128, np.uint64)
-    draw = words.view(np.uint8)
-    limit = np.uint8(threshold)
-    for first in range(0, x.shape[0], 1024):
-        _random_bytes(seed, first // 8, words)
-        for j in range(min(1024, x.shape[0] - first)):
-            kept = x[first + j] * keep if draw[j] >= limit else np.float32(0)
-            out[first + j] = kept + residual[first + j]
+@_sums
+def dots(query: Array, table: Array, ids: Array, out: Array) -> None:
+    """out[n, m] = query[n] · table[ids[n, m]]: query (N, D), table (I+1, D), ids and out (N, M)."""
+    for n in range(ids.shape[0]):
+        for m in range(ids.shape[1]):
+            row = ids[n, m]
+            s = np.float32(0)
+            for d in range(query.shape[1]):
+                s += query[n, d] * table[row, d]
+            out[n, m] = s
 
 
 @_exact
-def relu_drop(x: Array, seed: np.uint64, threshold: int, out: Array) -> None:
-    """out = dropout(relu(x)) on flat arrays; its gradient is grad * keep where out > 0."""
-    keep = np.float32(256.0 / (256 - threshold))
-    words = np.empty(128, np.uint64)
-    draw = words.view(np.uint8)
-    limit = np.uint8(threshold)
-    for first in range(0, x.shape[0], 1024):
-        _random_bytes(seed, first // 8, words)
-        for j in range(min(1024, x.shape[0] - first)):
-            alive = draw[j] >= limit and x[first + j] > np.float32(0)
-            out[first + j] = x[first + j] * keep if alive else np.float32(0)
+def dots_backward(
+    query: Array, table: Array, ids: Array, grad: Array, dquery: Array, dtable: Array
+) -> None:
+    """Gradients of ``dots`` from grad (N, M): dquery (N, D) and dtable must come in as zeros.
 
-
-@_exact
-def relu_drop_backward(grad: Array, out: Array, threshold: int, dx: Array) -> None:
-    """dx = gradient of ``relu_drop`` from its own output, on flat arrays."""
-    keep = np.float32(256.0 / (256 - threshold))
-    for j in range(grad.shape[0]):
-        dx[j] = grad[j] * keep if out[j] > np.float32(0) else np.float32(0)
+    Row 0 of the table, the padding, gets none.
+    """
+    for n in range(ids.shape[0]):
+        for m in range(ids.shape[1]):
+            row, g = ids[n, m], grad[n, m]
+            if row > 0:
+                for d in range(query.shape[1]):
+                    dquery[n, d] += g * table[row, d]
+                    dtable[row, d] += g * query[n, d]

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from seqrec_lib.checks import one_of, positive, rate
 from seqrec_lib.rows import PaddedRows
@@ -101,7 +100,10 @@ class MultiHeadAttention(nn.Module):
         if last:
             mixed = self._of_last(queries, keys, rows)
         else:
-            q, k, v = self.Q(queries), self.K(keys), self.V(keys)
+            if queries is keys:  # one pass over the rows is cheaper than two
+                q, k, v = rows.linear(keys, (self.Q, self.K, self.V))
+            else:
+                (q,), (k, v) = rows.linear(queries, [self.Q]), rows.linear(keys, (self.K, self.V))
             mixed = rows.attention(q, k, v, self.num_heads, self.dropout_rate)
         return mixed + queries if self.residual else mixed
 
@@ -156,12 +158,7 @@ class PointWiseFeedForward(nn.Module):
     def apply_to(self, x: Tensor, rows: PaddedRows) -> Tensor:
         """As `forward`, for rows of any kind."""
         inner, outer = self.conv_layer1, self.conv_layer2
-        y = functional.linear(x, inner.weight.squeeze(-1), inner.bias)  # (…, C)
-        y = rows.relu_dropout(y, self.dropout_rate)
-        y = functional.linear(y, outer.weight.squeeze(-1), outer.bias)  # (…, D)
-        if self.residual:
-            return rows.dropout_add(y, self.dropout_rate, x)
-        return rows.dropout(y, self.dropout_rate)
+        return rows.feed_forward(x, inner, outer, self.dropout_rate, self.residual)
 
 
 class LayerNormalization(nn.Module):

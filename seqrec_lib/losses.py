@@ -5,12 +5,14 @@ to give its logit; `shift` (N,), a number that all of a row's logits share (SSE-
 None; the item table (I+1, D), row 0 the padding; the next items (N,); and negatives (N, K). It
 returns the SUM over the rows; training divides by the number of real positions in the batch. A row
 whose next item is 0 is padding and counts nothing: on a GPU, picking the real rows would make the
-host wait for the device.
+host wait for the device. `dots` multiplies queries with rows of the table: `dots` here, which is
+the definition, or `packed.dots`, the fast way to the same numbers on a CPU.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,6 +27,17 @@ _LOGITS_AT_ONCE = 2**18  # 1 MiB of float32: a chunk of logits stays in a core's
 _ROWS_AT_LEAST = (
     32  # each chunk goes over the whole table twice: fewer rows cost more than they save
 )
+
+Dots = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def dots(query: Tensor, table: Tensor, ids: Tensor) -> Tensor:
+    """query[n] · table[ids[n, m]]: (N, D), (I+1, D), (N, M) → (N, M). Row 0 gets no gradient."""
+    vectors = functional.embedding(ids, table, padding_idx=0)  # (N, M, D)
+    if ids.shape[1] > 8:
+        return torch.bmm(vectors, query.unsqueeze(2)).squeeze(2)
+    # a product and a sum are quicker than many tiny matrix products
+    return (vectors * query.unsqueeze(1)).sum(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -41,10 +54,16 @@ class BCE:
         positive("negatives", self.negatives)
 
     def total(
-        self, query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
+        self,
+        query: Tensor,
+        shift: Tensor | None,
+        table: Tensor,
+        target: Tensor,
+        negative: Tensor,
+        dots: Dots = dots,
     ) -> Tensor:
         """See the module: → a scalar."""
-        right, wrong = _logits(query, shift, table, target, negative)
+        right, wrong = _logits(query, shift, table, target, negative, dots)
         return _sum_of_real(functional.softplus(-right) + functional.softplus(wrong).sum(1), target)
 
 
@@ -71,10 +90,16 @@ class GBCE:
         return alpha * (self.t * (1 - 1 / alpha) + 1 / alpha)
 
     def total(
-        self, query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
+        self,
+        query: Tensor,
+        shift: Tensor | None,
+        table: Tensor,
+        target: Tensor,
+        negative: Tensor,
+        dots: Dots = dots,
     ) -> Tensor:
         """See the module: → a scalar."""
-        right, wrong = _logits(query, shift, table, target, negative)
+        right, wrong = _logits(query, shift, table, target, negative, dots)
         beta = self.beta(len(table) - 1)
         each = beta * functional.softplus(-right) + functional.softplus(wrong).sum(1)  # (N,)
         return _sum_of_real(each, target) / (self.negatives + 1)
@@ -102,10 +127,16 @@ class SampledSoftmax:
         return math.log(self.negatives / max(1, item_num - 1))
 
     def total(
-        self, query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
+        self,
+        query: Tensor,
+        shift: Tensor | None,
+        table: Tensor,
+        target: Tensor,
+        negative: Tensor,
+        dots: Dots = dots,
     ) -> Tensor:
         """See the module: → a scalar."""
-        right, wrong = _logits(query, None, table, target, negative)  # a shift cancels
+        right, wrong = _logits(query, None, table, target, negative, dots)  # a shift cancels
         if self.log_q:
             wrong = wrong - self.log_expected(len(table) - 1)
         everything = torch.cat([right.unsqueeze(1), wrong], dim=1)  # (N, 1+K)
@@ -131,9 +162,15 @@ class CrossEntropy:
             )
 
     def total(
-        self, query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
+        self,
+        query: Tensor,
+        shift: Tensor | None,
+        table: Tensor,
+        target: Tensor,
+        negative: Tensor,
+        dots: Dots = dots,
     ) -> Tensor:
-        """See the module: → a scalar. `shift` cancels and `negative` is not looked at."""
+        """See the module: → a scalar. `shift` cancels; `negative` and `dots` are not looked at."""
         return _FullCrossEntropy.apply(query, table, target)
 
 
@@ -160,16 +197,15 @@ def _sum_of_real(each: Tensor, target: Tensor) -> Tensor:
 
 
 def _logits(
-    query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
+    query: Tensor,
+    shift: Tensor | None,
+    table: Tensor,
+    target: Tensor,
+    negative: Tensor,
+    dots: Dots,
 ) -> tuple[Tensor, Tensor]:
     """The logits of the targets (N,) and of the negatives (N, K)."""
-    N, K = negative.shape
-    both = torch.cat([target.unsqueeze(1), negative], dim=1).view(-1)  # (N·(1+K),) one look-up
-    vectors = functional.embedding(both, table, padding_idx=0).view(N, 1 + K, -1)  # (N, 1+K, D)
-    if K > 8:
-        logits = torch.bmm(vectors, query.unsqueeze(2)).squeeze(2)  # (N, 1+K)
-    else:  # a product and a sum are quicker than many tiny matrix products
-        logits = (vectors * query.unsqueeze(1)).sum(dim=-1)
+    logits = dots(query, table, torch.cat([target.unsqueeze(1), negative], dim=1))  # (N, 1+K)
     if shift is not None:
         logits = logits + shift.unsqueeze(1)
     return logits[:, 0], logits[:, 1:]

@@ -7,14 +7,15 @@ against each other: losses, gradients, and the rate and scale of dropout.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import Function
 
-from seqrec_lib import kernels
+from seqrec_lib import kernels, linear_kernels
 from seqrec_lib.rows import PaddedRows
 
 _WORD = 2**64 - 1
@@ -74,17 +75,18 @@ class PackedRows(PaddedRows):
             return x
         return _Dropout.apply(x, self._next_seed(), threshold_of(rate))
 
-    def dropout_add(self, x: Tensor, rate: float, residual: Tensor) -> Tensor:
-        """See `PaddedRows.dropout_add`."""
-        if not self.training or rate == 0:
-            return x + residual
-        return _DropoutAdd.apply(x, residual, self._next_seed(), threshold_of(rate))
+    def linear(self, x: Tensor, maps: Sequence[nn.Linear]) -> list[Tensor]:
+        """See `PaddedRows.linear`."""
+        return list(_Linear.apply(x, *[part for m in maps for part in (m.weight, m.bias)]))
 
-    def relu_dropout(self, x: Tensor, rate: float) -> Tensor:
-        """See `PaddedRows.relu_dropout`."""
-        if not self.training or rate == 0:
-            return torch.relu(x)
-        return _ReluDropout.apply(x, self._next_seed(), threshold_of(rate))
+    def feed_forward(
+        self, x: Tensor, inner: nn.Conv1d, outer: nn.Conv1d, rate: float, residual: bool
+    ) -> Tensor:
+        """See `PaddedRows.feed_forward`."""
+        threshold = threshold_of(rate) if self.training else 0
+        seeds = (np.uint64(self._next_seed()), np.uint64(self._next_seed()))
+        weights = (inner.weight.squeeze(-1), inner.bias, outer.weight.squeeze(-1), outer.bias)
+        return _FeedForward.apply(x, *weights, threshold, seeds, np.float32(residual))
 
     def normalise(self, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
         """See `PaddedRows.normalise`."""
@@ -104,6 +106,11 @@ class PackedRows(PaddedRows):
         return out
 
 
+def dots(query: Tensor, table: Tensor, ids: Tensor) -> Tensor:
+    """See `losses.dots`. The rows of the table are not copied out: memory does not grow with D."""
+    return _Dots.apply(query, table, ids)
+
+
 def _array(x: Tensor) -> np.ndarray:
     return x.detach().contiguous().numpy()
 
@@ -111,6 +118,10 @@ def _array(x: Tensor) -> np.ndarray:
 def _new(like: Tensor) -> Tensor:
     """Room for a result. Contiguous whatever `like` is: a loop is compiled anew for each layout."""
     return torch.empty_like(like, memory_format=torch.contiguous_format)
+
+
+def _arrays(tensors: Sequence[Tensor]) -> tuple[np.ndarray, ...]:
+    return tuple(_array(x) for x in tensors)
 
 
 class _Attention(Function):
@@ -213,40 +224,108 @@ class _Dropout(Function):
         return dx, None, None
 
 
-class _DropoutAdd(Function):
+class _Linear(Function):
+    """Several maps of the same rows: x, then weight and bias of each."""
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, residual: Tensor, seed: int, threshold: int) -> Tensor:
-        ctx.rest = (seed, threshold)
-        out = _new(x)
-        kernels.drop_add(
-            _array(x).ravel(),
-            np.uint64(seed),
+    def forward(ctx: Any, x: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
+        weights, biases = parameters[::2], parameters[1::2]
+        outs = tuple(x.new_empty(len(x), len(weight)) for weight in weights)
+        linear_kernels.linear(_array(x), _arrays(weights), _arrays(biases), _arrays(outs))
+        ctx.save_for_backward(x, *weights)
+        return outs
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, *weights = ctx.saved_tensors
+        dx = _new(x)
+        dweights = [torch.zeros_like(weight) for weight in weights]
+        dbiases = [x.new_zeros(len(weight)) for weight in weights]
+        linear_kernels.linear_backward(
+            _array(x),
+            _arrays(weights),
+            _arrays(grads),
+            dx.numpy(),
+            _arrays(dweights),
+            _arrays(dbiases),
+        )
+        return dx, *[part for pair in zip(dweights, dbiases, strict=True) for part in pair]
+
+
+class _FeedForward(Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        w1: Tensor,
+        b1: Tensor,
+        w2: Tensor,
+        b2: Tensor,
+        threshold: int,
+        seeds: tuple[np.uint64, np.uint64],
+        residual: np.float32,
+    ) -> Tensor:
+        out, inner = _new(x), x.new_empty(len(x), len(w1))
+        linear_kernels.feed_forward(
+            _array(x),
+            _array(w1),
+            _array(b1),
+            _array(w2),
+            _array(b2),
             threshold,
-            _array(residual).ravel(),
-            out.numpy().ravel(),
+            seeds,
+            residual,
+            inner.numpy(),
+            out.numpy(),
         )
+        ctx.save_for_backward(x, w1, w2, inner)
+        ctx.rest = (threshold, seeds[1], residual)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        dx, _, _ = _Dropout.backward(ctx, *grads)
-        return dx, grads[0], None, None
+        x, w1, w2, inner = ctx.saved_tensors
+        threshold, seed, residual = ctx.rest
+        dx = _new(x)
+        dw1, db1, dw2, db2 = (
+            x.new_zeros(shape) for shape in (w1.shape, len(w1), w2.shape, len(w2))
+        )
+        linear_kernels.feed_forward_backward(
+            _array(x),
+            _array(w1),
+            _array(w2),
+            threshold,
+            seed,
+            residual,
+            inner.numpy(),
+            _array(grads[0]),
+            dx.numpy(),
+            dw1.numpy(),
+            db1.numpy(),
+            dw2.numpy(),
+            db2.numpy(),
+        )
+        return dx, dw1, db1, dw2, db2, None, None, None
 
 
-class _ReluDropout(Function):
+class _Dots(Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, seed: int, threshold: int) -> Tensor:
-        out = _new(x)
-        kernels.relu_drop(_array(x).ravel(), np.uint64(seed), threshold, out.numpy().ravel())
-        ctx.save_for_backward(out)
-        ctx.threshold = threshold
+    def forward(ctx: Any, query: Tensor, table: Tensor, ids: Tensor) -> Tensor:
+        out = query.new_empty(ids.shape)
+        kernels.dots(_array(query), _array(table), _array(ids), out.numpy())
+        ctx.save_for_backward(query, table, ids)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (out,) = ctx.saved_tensors
-        dx = _new(out)
-        kernels.relu_drop_backward(
-            _array(grads[0]).ravel(), _array(out).ravel(), ctx.threshold, dx.numpy().ravel()
+        query, table, ids = ctx.saved_tensors
+        dquery, dtable = query.new_zeros(query.shape), table.new_zeros(table.shape)
+        kernels.dots_backward(
+            _array(query),
+            _array(table),
+            _array(ids),
+            _array(grads[0]),
+            dquery.numpy(),
+            dtable.numpy(),
         )
-        return dx, None, None
+        return dquery, dtable, None

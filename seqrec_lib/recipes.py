@@ -129,8 +129,8 @@ def _sse_tables() -> list[Recipe]:
     # The released command's thresholds 0.08 and 0.9 are probabilities of keeping
     released = SSE(user=0.92, input_item=0.1, output_item=0.1, rule="as-released")
     items = SSE(input_item=0.1, output_item=0.1, rule="as-released")
-    # That command leaves learning rate and blocks at their defaults, 0.001 and 2 (and asks for 2,001
-    # epochs)
+    # That command leaves learning rate and blocks at their defaults, 0.001 and 2 (and the number of
+    # epochs at 2,001)
     slow: dict[str, Any] = {"epochs": 400}
     # The same comparison at n = 50, small enough for a laptop. The paper prints no such row.
     short: dict[str, Any] = {"epochs": 150}

@@ -7,9 +7,10 @@ definition, in plain torch; `packed.PackedRows` is the fast way to the same numb
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 
@@ -63,13 +64,19 @@ class PaddedRows:
         kept = torch.empty_like(x).bernoulli_(1 - rate, generator=self.generator)
         return x * kept / (1 - rate)
 
-    def dropout_add(self, x: Tensor, rate: float, residual: Tensor) -> Tensor:
-        """dropout(x) + residual."""
-        return self.dropout(x, rate) + residual
+    def linear(self, x: Tensor, maps: Sequence[nn.Linear]) -> list[Tensor]:
+        """Each of the maps, which take and give equal widths, applied to x: (…, D) → (…, C)."""
+        return [layer(x) for layer in maps]
 
-    def relu_dropout(self, x: Tensor, rate: float) -> Tensor:
-        """dropout(relu(x))."""
-        return self.dropout(functional.relu(x), rate)
+    def feed_forward(
+        self, x: Tensor, inner: nn.Conv1d, outer: nn.Conv1d, rate: float, residual: bool
+    ) -> Tensor:
+        """Two maps of each row with ReLU between, dropout after both, and x: (…, D) → (…, D)."""
+        y = functional.linear(x, inner.weight.squeeze(-1), inner.bias)  # (…, C)
+        y = self.dropout(functional.relu(y), rate)
+        y = functional.linear(y, outer.weight.squeeze(-1), outer.bias)  # (…, D)
+        y = self.dropout(y, rate)
+        return y + x if residual else y
 
     def normalise(self, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
         """Layer normalisation over the last axis; gamma, beta: (n, D) by position or (1, D)."""

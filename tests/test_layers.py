@@ -6,6 +6,7 @@ import tiny
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional
 
 from seqrec_lib.layers import (
@@ -287,19 +288,28 @@ def rows_with(seed, length=64, training=True):
     )
 
 
+def identities(width):
+    """Two convolutions of a feed-forward network that change nothing."""
+    maps = (nn.Conv1d(width, width, 1).double(), nn.Conv1d(width, width, 1).double())
+    for layer in maps:
+        layer.requires_grad_(False).weight.copy_(torch.eye(width).unsqueeze(-1))
+        layer.bias.zero_()
+    return maps
+
+
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.8])
 def test_dropout_has_its_rate_and_scale(rate):
-    x = noise(10, 64, 32)
-    residual = noise(10, 64, 32, seed=1)
-    for got, source in [
-        (rows_with(9).dropout(x, rate), x),  # x itself comes from another seed
-        (rows_with(9).relu_dropout(x, rate), x.relu()),
-        (rows_with(9).dropout_add(x, rate, residual) - residual, x),
+    x, residual = noise(10, 64, 32), noise(10, 64, 32, seed=1)
+    twice = identities(32)  # relu, and dropout before and after
+    for got, source, times in [
+        (rows_with(9).dropout(x, rate), x, 1),  # x itself comes from another seed
+        (rows_with(9).feed_forward(x, *twice, rate, False), x.relu(), 2),
+        (rows_with(9).feed_forward(residual, *twice, rate, True) - residual, residual.relu(), 2),
     ]:
-        kept = got.abs() > 1e-9
-        torch.testing.assert_close(got[kept], (source / (1 - rate))[kept])
-        asked = source != 0
-        near_rate(int(kept[asked].sum()), int(asked.sum()), rate)
+        kept = got.abs() > 1e-5
+        torch.testing.assert_close(got[kept], (source / (1 - rate) ** times)[kept])
+        asked = source > 1e-4
+        near_rate(int(kept[asked].sum()), int(asked.sum()), 1 - (1 - rate) ** times)
 
 
 def test_dropout_of_attention_weights_has_its_rate_and_scale():

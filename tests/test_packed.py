@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch import nn
 from torch.nn import functional
 
 from seqrec_lib import kernels
 from seqrec_lib.layers import MultiHeadAttention
-from seqrec_lib.packed import PackedRows, threshold_of
+from seqrec_lib.packed import PackedRows, dots, threshold_of
 from seqrec_lib.rows import PaddedRows
 
 LENGTHS = [1, 5, 33, 31, 32, 2, 64, 65, 1, 70]  # 32 queries make a block of attention
@@ -148,27 +149,43 @@ def test_a_rate_is_rounded_to_a_byte():
         assert abs(threshold_of(rate) / 256 - rate) <= 0.5 / 256 + 1e-12
 
 
+def maps_of(*weights):
+    """Two convolutions of kernel size 1 from weight, bias, weight, bias."""
+    made = []
+    for weight, bias in zip(weights[::2], weights[1::2], strict=True):
+        layer = nn.Conv1d(weight.shape[1], weight.shape[0], 1).to(weight.dtype)
+        layer.weight, layer.bias = nn.Parameter(weight.unsqueeze(-1)), nn.Parameter(bias)
+        made.append(layer)
+    return made
+
+
+def identities(width):
+    return [x.requires_grad_(False) for x in maps_of(*[torch.eye(width), torch.zeros(width)] * 2)]
+
+
 def dropped_in_all_ways(x, rate, seed):
-    """(what came out, what went in) of the three kinds of dropout."""
-    residual = noise(*x.shape, seed=99)
-    yield rows(seed=seed).dropout(x, rate), x
-    yield rows(seed=seed).relu_dropout(x, rate), x.relu()
-    yield rows(seed=seed).dropout_add(x, rate, residual) - residual, x
+    """(what came out, what went in, how often it was dropped) of all that drops rows."""
+    twice = identities(x.shape[1])
+    more = noise(*x.shape, seed=99)
+    yield rows(seed=seed).dropout(x, rate), x, 1
+    yield rows(seed=seed).feed_forward(x, *twice, rate, False), x.relu(), 2
+    yield rows(seed=seed).feed_forward(more, *twice, rate, True) - more, more.relu(), 2
 
 
 @pytest.mark.parametrize("rate", RATES)
 def test_dropout_has_its_rate_and_its_scale(rate):
     x = noise(N, 101) + 3  # N × 101 is no multiple of the 1024 numbers drawn at a time
-    true_rate = threshold_of(rate) / 256
     for seed in range(3):
-        for out, source in dropped_in_all_ways(x, rate, seed):
+        for out, source, times in dropped_in_all_ways(x, rate, seed):
+            through = (1 - threshold_of(rate) / 256) ** times
             kept = out.abs() > 1e-5
-            near(out[kept], (source / (1 - true_rate))[kept], 1e-6)
+            near(out[kept], (source / through)[kept], 1e-6)
             asked = source > 1e-3
-            fits(int(kept[asked].sum()), int(asked.sum()), true_rate)
-            ratio = out.double().sum() / source.double().sum()  # nothing is lost on average
-            error = math.sqrt(true_rate / (1 - true_rate) / out.numel())
-            assert abs(float(ratio) - 1) < 5.5 * error
+            fits(int(kept[asked].sum()), int(asked.sum()), 1 - through)
+            if times == 1:
+                ratio = out.double().sum() / source.double().sum()  # nothing is lost on average
+                error = math.sqrt((1 - through) / through / out.numel())
+                assert abs(float(ratio) - 1) < 5.5 * error
 
 
 @pytest.mark.parametrize("heads", [1, 2])
@@ -250,7 +267,7 @@ def test_random_words_are_splitmix64s():
 def test_the_same_seed_gives_the_same_bits():
     x = noise(N, 16)
     for seed, equal in ((7, True), (8, False)):
-        for (a, _), (b, _) in zip(
+        for (a, *_), (b, *_) in zip(
             dropped_in_all_ways(x, 0.3, 7), dropped_in_all_ways(x, 0.3, seed), strict=True
         ):
             assert torch.equal(a, b) == equal
@@ -259,11 +276,12 @@ def test_the_same_seed_gives_the_same_bits():
 
 
 def test_dropout_acts_in_training_only_and_not_at_rate_0():
-    x, residual = noise(N, 8), noise(N, 8, seed=1)
+    x = noise(N, 8)
     for packed, rate in ((rows(training=False), 0.5), (rows(), 0.0)):
         assert torch.equal(packed.dropout(x, rate), x)
-        assert torch.equal(packed.relu_dropout(x, rate), x.relu())
-        assert torch.equal(packed.dropout_add(x, rate, residual), x + residual)
+        for residual in (False, True):
+            out = packed.feed_forward(x, *identities(8), rate, residual)
+            assert torch.equal(out, x.relu() + residual * x)
     q, k, v = (noise(N, 8, seed=seed) for seed in range(3))
     assert torch.equal(
         rows(training=False).attention(q, k, v, 2, 0.5), rows().attention(q, k, v, 2, 0.0)
@@ -276,18 +294,77 @@ def test_dropout_acts_in_training_only_and_not_at_rate_0():
 @pytest.mark.parametrize("rate", RATES)
 def test_gradients_of_dropout_have_the_mask_of_the_forward_pass(rate):
     x = noise(N, 101).requires_grad_()
-    residual = noise(N, 101, seed=1).requires_grad_()
     grad = noise(N, 101, seed=2)
     scale = 256 / (256 - threshold_of(rate))
     mask = (rows().dropout(torch.ones(N, 101), rate) > 0) * scale
-
     (dx,) = torch.autograd.grad(rows().dropout(x, rate), x, grad)
     near(dx, grad * mask, 1e-6)
-    dx, dr = torch.autograd.grad(rows().dropout_add(x, rate, residual), (x, residual), grad)
-    near(dx, grad * mask, 1e-6)
-    assert torch.equal(dr, grad)
-    (dx,) = torch.autograd.grad(rows().relu_dropout(x, rate), x, grad)
-    near(dx, grad * mask * (x > 0), 1e-6)
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("rate", [0.0, *RATES])
+@pytest.mark.parametrize("lengths", [LENGTHS, [70] * 10, [3]])  # 304, 700 and 3 rows: slices of 256
+def test_feed_forward_and_its_gradients_are_torchs(lengths, rate, residual):
+    """With the masks of `dropout` for the same two seeds, multiplied in by hand."""
+    count, width, hidden = sum(lengths), 12, 20
+    x, grad = noise(count, width), noise(count, width, seed=1)
+    weights = [noise(hidden, width, seed=2), noise(hidden, seed=3)]
+    weights += [noise(width, hidden, seed=4), noise(width, seed=5)]
+    packed = rows(lengths, seed=6)
+    masks = [packed.dropout(torch.ones(count, size), rate) for size in (hidden, width)]
+    maps = maps_of(*weights)
+    inputs = [x.requires_grad_(), *maps[0].parameters(), *maps[1].parameters()]
+    out = rows(lengths, seed=6).feed_forward(x, *maps, rate, residual)
+    mine = torch.autograd.grad(out, inputs, grad)
+
+    wide = [t.detach().double().requires_grad_() for t in (x, *weights)]
+    between = (wide[0] @ wide[1].T + wide[2]).relu() * masks[0]
+    expected = (between @ wide[3].T + wide[4]) * masks[1] + residual * wide[0]
+    theirs = torch.autograd.grad(expected, wide, grad.double())
+    near(out.detach(), expected.detach())
+    for a, b in zip(mine, theirs, strict=True):
+        near(a.reshape(b.shape), b)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("lengths", [LENGTHS, [70] * 10, [3]])
+def test_linear_maps_and_their_gradients_are_torchs(lengths, count):
+    x = noise(sum(lengths), 12)
+    maps = [nn.Linear(12, 12) for _ in range(count)]
+    for seed, parameter in enumerate(p for m in maps for p in m.parameters()):
+        parameter.data.copy_(noise(*parameter.shape, seed=seed + 1))
+    grads = [noise(len(x), 12, seed=50 + place) for place in range(count)]
+    inputs = [x.requires_grad_(), *[p for m in maps for p in m.parameters()]]
+    outs = rows(lengths).linear(x, maps)
+    mine = torch.autograd.grad(outs, inputs, grads)
+
+    wide = [t.detach().double().requires_grad_() for t in inputs]
+    expected = [
+        functional.linear(wide[0], *pair) for pair in zip(wide[1::2], wide[2::2], strict=True)
+    ]
+    theirs = torch.autograd.grad(expected, wide, [g.double() for g in grads])
+    for a, b in zip([*outs, *mine], [*expected, *theirs], strict=True):
+        near(a.detach(), b.detach())
+
+
+@pytest.mark.parametrize("ids_a_row", [1, 2, 9, 257])
+def test_dots_with_rows_of_a_table_and_their_gradients_are_torchs(ids_a_row):
+    query, table = noise(N, 12), noise(31, 12, seed=1)
+    grad = noise(N, ids_a_row, seed=2)
+    ids = torch.randint(0, 31, (N, ids_a_row), generator=torch.Generator().manual_seed(3))
+    inputs = [query.requires_grad_(), table.requires_grad_()]
+    out = dots(query, table, ids)
+    mine = torch.autograd.grad(out, inputs, grad)
+
+    wide = [t.detach().double().requires_grad_() for t in inputs]
+    expected = (wide[0].unsqueeze(1) * wide[1][ids]).sum(-1)  # (N, M)
+    theirs = torch.autograd.grad(expected, wide, grad.double())
+    near(out.detach(), expected.detach())
+    real = (ids != 0).double()
+    by_real = torch.einsum("nm,nmd->nd", grad.double() * real, wide[1].detach()[ids])
+    near(mine[0], by_real)  # the padding's row is no teacher,
+    near(mine[1][1:], theirs[1][1:])
+    assert not bool(mine[1][0].any())  # and no pupil
 
 
 @pytest.mark.parametrize("rate", RATES)
