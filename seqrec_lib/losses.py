@@ -12,6 +12,7 @@ the definition, or `packed.dots`, the fast way to the same numbers on a CPU.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -40,18 +41,12 @@ def dots(query: Tensor, table: Tensor, ids: Tensor) -> Tensor:
     return (vectors * query.unsqueeze(1)).sum(dim=-1)
 
 
-@dataclass(frozen=True)
-class BCE:
-    """Binary cross-entropy: the next item against `negatives` drawn ones.
+class _Sampled(ABC):
+    """A loss that looks at the next item and at K drawn ones."""
 
-    -log σ(s⁺) - Σₖ log(1 - σ(sₖ⁻)); SASRec Sec. III-E for one negative.
-    """
-
-    negatives: int = 1
-    name: ClassVar[str] = "bce"
-
-    def __post_init__(self) -> None:
-        positive("negatives", self.negatives)
+    @abstractmethod
+    def each(self, right: Tensor, wrong: Tensor, item_num: int) -> Tensor:
+        """The loss of each row (N,) from its logits, (N,) and (N, K), among `item_num` items."""
 
     def total(
         self,
@@ -63,12 +58,32 @@ class BCE:
         dots: Dots = dots,
     ) -> Tensor:
         """See the module: → a scalar."""
-        right, wrong = _logits(query, shift, table, target, negative, dots)
-        return _sum_of_real(functional.softplus(-right) + functional.softplus(wrong).sum(1), target)
+        logits = dots(query, table, torch.cat([target.unsqueeze(1), negative], dim=1))  # (N, 1+K)
+        if shift is not None:
+            logits = logits + shift.unsqueeze(1)
+        return _sum_of_real(self.each(logits[:, 0], logits[:, 1:], len(table) - 1), target)
 
 
 @dataclass(frozen=True)
-class GBCE:
+class BCE(_Sampled):
+    """Binary cross-entropy: the next item against `negatives` drawn ones.
+
+    -log σ(s⁺) - Σₖ log(1 - σ(sₖ⁻)); SASRec Sec. III-E for one negative.
+    """
+
+    negatives: int = 1
+    name: ClassVar[str] = "bce"
+
+    def __post_init__(self) -> None:
+        positive("negatives", self.negatives)
+
+    def each(self, right: Tensor, wrong: Tensor, item_num: int) -> Tensor:
+        """See `_Sampled`."""
+        return functional.softplus(-right) + functional.softplus(wrong).sum(1)
+
+
+@dataclass(frozen=True)
+class GBCE(_Sampled):
     """Generalised BCE: the positive probability to the power β makes up for sampling negatives.
 
     -1/(K+1) [β log σ(s⁺) + Σₖ log(1 - σ(sₖ⁻))] with β = α (t (1 - 1/α) + 1/α), α = K / (I - 1).
@@ -89,24 +104,14 @@ class GBCE:
         alpha = min(1.0, self.negatives / max(1, item_num - 1))
         return alpha * (self.t * (1 - 1 / alpha) + 1 / alpha)
 
-    def total(
-        self,
-        query: Tensor,
-        shift: Tensor | None,
-        table: Tensor,
-        target: Tensor,
-        negative: Tensor,
-        dots: Dots = dots,
-    ) -> Tensor:
-        """See the module: → a scalar."""
-        right, wrong = _logits(query, shift, table, target, negative, dots)
-        beta = self.beta(len(table) - 1)
-        each = beta * functional.softplus(-right) + functional.softplus(wrong).sum(1)  # (N,)
-        return _sum_of_real(each, target) / (self.negatives + 1)
+    def each(self, right: Tensor, wrong: Tensor, item_num: int) -> Tensor:
+        """See `_Sampled`."""
+        likely = self.beta(item_num) * functional.softplus(-right)
+        return (likely + functional.softplus(wrong).sum(1)) / (self.negatives + 1)
 
 
 @dataclass(frozen=True)
-class SampledSoftmax:
+class SampledSoftmax(_Sampled):
     """Cross-entropy over the next item and K drawn ones: -s⁺ + log(e^{s⁺} + Σₖ e^{sₖ⁻}).
 
     log_q: subtract the log of the expected number of times that a negative is drawn, log(K / (I-1))
@@ -126,21 +131,12 @@ class SampledSoftmax:
         """The log of how often a negative is drawn on average, from `item_num` items."""
         return math.log(self.negatives / max(1, item_num - 1))
 
-    def total(
-        self,
-        query: Tensor,
-        shift: Tensor | None,
-        table: Tensor,
-        target: Tensor,
-        negative: Tensor,
-        dots: Dots = dots,
-    ) -> Tensor:
-        """See the module: → a scalar."""
-        right, wrong = _logits(query, None, table, target, negative, dots)  # a shift cancels
+    def each(self, right: Tensor, wrong: Tensor, item_num: int) -> Tensor:
+        """See `_Sampled`."""
         if self.log_q:
-            wrong = wrong - self.log_expected(len(table) - 1)
+            wrong = wrong - self.log_expected(item_num)
         everything = torch.cat([right.unsqueeze(1), wrong], dim=1)  # (N, 1+K)
-        return _sum_of_real(everything.logsumexp(dim=1) - right, target)
+        return everything.logsumexp(dim=1) - right
 
 
 @dataclass(frozen=True)
@@ -194,21 +190,6 @@ def as_loss(loss: str | Loss) -> Loss:
 def _sum_of_real(each: Tensor, target: Tensor) -> Tensor:
     """The sum of `each` (N,) over the rows that have a next item."""
     return torch.where(target != 0, each, 0.0).sum()
-
-
-def _logits(
-    query: Tensor,
-    shift: Tensor | None,
-    table: Tensor,
-    target: Tensor,
-    negative: Tensor,
-    dots: Dots,
-) -> tuple[Tensor, Tensor]:
-    """The logits of the targets (N,) and of the negatives (N, K)."""
-    logits = dots(query, table, torch.cat([target.unsqueeze(1), negative], dim=1))  # (N, 1+K)
-    if shift is not None:
-        logits = logits + shift.unsqueeze(1)
-    return logits[:, 0], logits[:, 1:]
 
 
 class _FullCrossEntropy(Function):
