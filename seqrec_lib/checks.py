@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 
 def positive(name: str, value: int) -> int:
     """`value`, or a ValueError when it is not a whole number of at least 1."""
@@ -31,3 +33,12 @@ def one_of(name: str, value: str, choices: Sequence[str]) -> str:
     if value not in choices:
         raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, choices))}")
     return value
+
+
+def ids_between(name: str, ids: Tensor, lowest: int, highest: int, of: str) -> None:
+    """A ValueError when an id is not in lowest..highest; `of` names the argument that says so."""
+    if ids.numel() and not lowest <= int(ids.min()) <= int(ids.max()) <= highest:
+        raise ValueError(
+            f"{name} holds ids from {int(ids.min())} to {int(ids.max())}, but must be from "
+            f"{lowest} to {of}={highest}"
+        )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqrec_lib.checks import positive, rate
+from seqrec_lib.checks import ids_between, positive, rate
 from seqrec_lib.config import SASRecConfig
 from seqrec_lib.layers import Encoder, LayerNormalization
 from seqrec_lib.randomness import fresh_seed, make_generator
@@ -216,11 +216,7 @@ class SASREC(nn.Module):
             positive logits (B·T, 1), negative logits (B·T, 1), 1.0 where the target is real (B·T,).
         """
         seq, users = x["input_seq"], x.get("users")
-        if seq.dim() != 2 or seq.shape[1] != self.seq_max_len:
-            raise ValueError(
-                f"input_seq has shape {tuple(seq.shape)}: it must be (batch, "
-                f"seq_max_len={self.seq_max_len}); pad_sequences makes it so"
-            )
+        self._check_shape(seq)
         B, T = seq.shape
         rows = PaddedRows(seq != 0, training, self._dropout_generator(seq.device))
         per_row = None if users is None else users.view(B, 1).expand(B, T)
@@ -232,6 +228,13 @@ class SASREC(nn.Module):
             logit = (query * vectors).sum(dim=-1)
             logits.append((logit if shift is None else logit + shift).unsqueeze(1))
         return logits[0], logits[1], (x["positive"].reshape(-1) != 0).float()
+
+    def _check_shape(self, seq: Tensor) -> None:
+        if seq.dim() != 2 or seq.shape[1] != self.seq_max_len:
+            raise ValueError(
+                f"input_seq has shape {tuple(seq.shape)}: it must be (batch, "
+                f"seq_max_len={self.seq_max_len}); pad_sequences makes it so"
+            )
 
     def _dropout_generator(self, device: torch.device) -> torch.Generator:
         if self._random.device != device:
@@ -266,28 +269,17 @@ class SASREC(nn.Module):
         device = self.device
         seq = torch.as_tensor(inputs["input_seq"], dtype=torch.int64).to(device)
         candidates = torch.as_tensor(inputs["candidate"], dtype=torch.int64).to(device)
-        if seq.dim() != 2 or seq.shape[1] != self.seq_max_len:
-            raise ValueError(
-                f"input_seq has shape {tuple(seq.shape)}: it must be (batch, "
-                f"seq_max_len={self.seq_max_len}); pad_sequences makes it so"
-            )
+        self._check_shape(seq)
         if candidates.dim() != 2 or len(candidates) != len(seq):
             raise ValueError(
                 f"candidate has shape {tuple(candidates.shape)}: must be ({len(seq)}, candidates)"
             )
-        self._check_ids("input_seq", seq, 0)
-        self._check_ids("candidate", candidates, 1)
+        ids_between("input_seq", seq, 0, self.item_num, "item_num")
+        ids_between("candidate", candidates, 1, self.item_num, "item_num")
         return self.score(self._predicted_users(inputs, device), seq, candidates)
 
     def _predicted_users(self, inputs: Mapping[str, Any], device: torch.device) -> Tensor | None:
         return None
-
-    def _check_ids(self, name: str, ids: Tensor, lowest: int) -> None:
-        if ids.numel() and not lowest <= int(ids.min()) <= int(ids.max()) <= self.item_num:
-            raise ValueError(
-                f"{name} holds ids from {int(ids.min())} to {int(ids.max())}, but must be from "
-                f"{lowest} to item_num={self.item_num}"
-            )
 
     @torch.no_grad()
     def score(

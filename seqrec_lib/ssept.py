@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqrec_lib.checks import positive
+from seqrec_lib.checks import ids_between, positive
 from seqrec_lib.config import SSEPTConfig
 from seqrec_lib.sasrec import SASREC
 
@@ -128,7 +128,7 @@ class SSEPT(SASREC):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `SASREC.forward`; x also holds `users` (B, 1).
 
-        Raises KeyError-like ValueError when `users` is missing.
+        Raises ValueError when `users` is missing.
         """
         if "users" not in x:
             raise ValueError("SSEPT.forward needs x['users'], int64 (batch, 1)")
@@ -138,9 +138,5 @@ class SSEPT(SASREC):
         if "user" not in inputs:
             raise ValueError("SSEPT.predict needs inputs['user'], (batch, 1)")
         users = torch.as_tensor(inputs["user"], dtype=torch.int64).to(device).view(-1)
-        if len(users) and not 0 <= int(users.min()) <= int(users.max()) <= self.user_num:
-            raise ValueError(
-                f"user holds ids from {int(users.min())} to {int(users.max())}, but user_num is "
-                f"{self.user_num}"
-            )
+        ids_between("user", users, 0, self.user_num, "user_num")
         return users

@@ -179,7 +179,7 @@ def test_predict_of_ssept_refuses_users_that_it_does_not_know():
     asked = {"input_seq": [[0, 0, 0, 0, 1, 2]], "candidate": [[1, 2]]}
     with pytest.raises(ValueError, match=re.escape("inputs['user']")):
         tiny.ssept().predict(asked)
-    with pytest.raises(ValueError, match=r"13.*user_num is 12"):
+    with pytest.raises(ValueError, match=r"13.*0 to user_num=12"):
         tiny.ssept().predict({**asked, "user": [[13]]})
 
 
