@@ -27,12 +27,15 @@ def states() -> dict[str, Any]:
     import numpy as np
     import pandas as pd
     import torch
+    from threadpoolctl import threadpool_info
 
+    blas = [x for x in threadpool_info() if x["user_api"] == "blas"]
     return {
         "generator of random": random.getstate(),
         "generator of numpy": repr(np.random.get_state()),  # noqa: NPY002 - it must stay as it is
         "generator of torch": torch.get_rng_state().tolist(),
         "threads of torch": (torch.get_num_threads(), torch.get_num_interop_threads()),
+        "threads of numpy's BLAS": [x["num_threads"] for x in blas if "numpy" in x["filepath"]],
         "settings of torch": (
             torch.get_default_dtype(),
             torch.get_default_device(),

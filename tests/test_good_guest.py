@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 TESTS = Path(__file__).resolve().parent
 # Each of them takes between a tenth of a second and seconds. They come when they are first needed.
@@ -102,11 +103,19 @@ def test_it_starts_no_process(visit):
 
 # The watchman himself: what he should see, he sees.
 
+
+def blas_threads() -> int:
+    return max(x["num_threads"] for x in threadpool_info() if x["user_api"] == "blas")
+
+
 CHANGES = {
     "generator of random": random.random,
     "generator of numpy": lambda: np.random.rand(),  # noqa: NPY002
     "generator of torch": lambda: torch.rand(1),
     "threads of torch": lambda: torch.set_num_threads(torch.get_num_threads() + 1),
+    "threads of numpy's BLAS": lambda: threadpool_limits(
+        1 if blas_threads() > 1 else 2, user_api="blas"
+    ),
     "settings of torch": lambda: torch.set_default_dtype(torch.float64),
     "options of pandas": lambda: pd.set_option("display.precision", 3),
     "options of numpy": lambda: np.seterr(all="ignore"),
@@ -122,12 +131,14 @@ def put_back(monkeypatch):
     monkeypatch.setenv("SEQREC_TEST", "0")
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     threads, errors, limit = torch.get_num_threads(), np.geterr(), sys.getrecursionlimit()
+    blas = blas_threads()
     level, precision = logging.root.level, pd.get_option("display.precision")
     yield
     random.setstate(states[0])
     np.random.set_state(states[1])  # noqa: NPY002
     torch.set_rng_state(states[2])
     torch.set_num_threads(threads)
+    threadpool_limits(blas, user_api="blas")
     torch.set_default_dtype(torch.float32)
     pd.set_option("display.precision", precision)
     np.seterr(**errors)
