@@ -197,7 +197,7 @@ _DEVIATIONS = [
     (
         "epochs",
         "201 (SASRec); 2,001 unless told otherwise (SSE-PT's command)",
-        "200; 600 for SSE-PT, 400 for SSE-SASRec, 120 for PT; 150 for the two rows at n=50 on ML-1M",
+        "200; 600 for SSE-PT, 400 for SSE-SASRec, 120 for PT; 150 at n=50 on ML-1M",
         "SSE-PT is slow: about 0.52 at epoch 50 and 0.618 at 200 in logs of the released code",
         _ALL,
     ),
