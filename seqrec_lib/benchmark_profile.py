@@ -11,7 +11,7 @@ import numpy as np
 from torch.profiler import ProfilerActivity, record_function
 from torch.profiler import profile as torch_profile
 
-from seqrec_lib import kernels, linear_kernels
+from seqrec_lib import attention_kernels, kernels, linear_kernels
 from seqrec_lib.benchmark_rows import BATCH, Bench, Row, steps_of
 from seqrec_lib.sequences import SASRecDataSet
 
@@ -25,9 +25,8 @@ def profile(row: Row, bench: Bench) -> dict[str, Any]:
 
     On a CPU one thread does them, so that the profiler, which looks at one, sees all the work.
 
-    Returns steps, total_ms (of a step), compiled_share (of the time in `kernels` and
-    `linear_kernels`) and lines, a list of {name, calls, self_ms, share}, calls and times of a step,
-    dearest first.
+    Returns steps, total_ms (of a step), compiled_share (of the time in compiled loops)
+    and lines, a list of {name, calls, self_ms, share}, calls and times of a step, dearest first.
     """
     on_gpu = bench.device == "cuda"
     data = some_users(bench.dataset, STEPS * BATCH)
@@ -81,9 +80,9 @@ def named_kernels() -> Iterator[None]:
     """Within it the profiler sees each compiled loop under its name; it knows torch's own only."""
     loops = [
         (room, name, loop)
-        for room in (kernels, linear_kernels)
+        for room in (attention_kernels, kernels, linear_kernels)
         for name, loop in vars(room).items()
-        if hasattr(loop, "py_func") and not name.startswith("_")
+        if hasattr(loop, "py_func") and loop.__module__ == room.__name__ and name[0] != "_"
     ]
     for room, name, loop in loops:
         setattr(room, name, _named(_PREFIX + name, loop))

@@ -13,25 +13,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqrec_lib.kernels import Array, _exact, _random_bytes, _sums
+from seqrec_lib.kernels import Array, exact, random_bytes, sums
 
 SLICE = 256  # rows: with a width of 100 an array of them takes 100 KB; a multiple of 8, see _bytes
 
 
-@_exact
+@exact
 def _bytes(seed: np.uint64, first: int, words: Array) -> None:
     """The bytes that ``kernels.drop`` draws for flat elements ``first`` (a multiple of 8) on."""
-    _random_bytes(seed, first // 8, words)
+    random_bytes(seed, first // 8, words)
 
 
-@_exact
+@exact
 def _add_bias(y: Array, bias: Array) -> None:
     for t in range(y.shape[0]):
         for d in range(y.shape[1]):
             y[t, d] += bias[d]
 
 
-@_sums
+@sums
 def _add_columns(x: Array, sums: Array) -> None:
     """sums[d] += the sum of column d, added up apart first: sums may already be large."""
     mine = np.zeros(x.shape[1], np.float32)
@@ -42,14 +42,14 @@ def _add_columns(x: Array, sums: Array) -> None:
         sums[d] += mine[d]
 
 
-@_exact
+@exact
 def _add(x: Array, more: Array) -> None:
     for t in range(x.shape[0]):
         for d in range(x.shape[1]):
             x[t, d] += more[t, d]
 
 
-@_exact
+@exact
 def linear(
     x: Array, weights: tuple[Array, ...], biases: tuple[Array, ...], outs: tuple[Array, ...]
 ) -> None:
@@ -62,7 +62,7 @@ def linear(
             _add_bias(y, biases[i])
 
 
-@_exact
+@exact
 def linear_backward(
     x: Array,
     weights: tuple[Array, ...],
@@ -88,7 +88,7 @@ def linear_backward(
             _add_columns(g, dbiases[i])
 
 
-@_exact
+@exact
 def _relu_drop(h: Array, bias: Array, draw: Array, threshold: int) -> None:
     """h = dropout(relu(h + bias)), one drawn byte an element; a threshold of 0 drops nothing."""
     keep = np.float32(256.0 / (256 - threshold))
@@ -101,7 +101,7 @@ def _relu_drop(h: Array, bias: Array, draw: Array, threshold: int) -> None:
             h[t, c] = value * keep if alive else np.float32(0)
 
 
-@_exact
+@exact
 def _drop_add(
     y: Array, bias: Array, draw: Array, threshold: int, x: Array, residual: np.float32
 ) -> None:
@@ -115,7 +115,7 @@ def _drop_add(
             y[t, d] = value + residual * x[t, d]
 
 
-@_exact
+@exact
 def feed_forward(
     x: Array,
     w1: Array,
@@ -149,7 +149,7 @@ def feed_forward(
         _drop_add(y, b2, draw, threshold, x[first:last], residual)
 
 
-@_exact
+@exact
 def feed_forward_backward(
     x: Array,
     w1: Array,

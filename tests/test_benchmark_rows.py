@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from seqrec_lib import kernels
+from seqrec_lib import attention_kernels, kernels
 from seqrec_lib.benchmark_profile import named_kernels, profile, some_users
 from seqrec_lib.benchmark_rows import (
     BATCH,
@@ -108,9 +108,9 @@ def test_scoring_counts_each_user_once(tiny):
 
 def test_profile_names_the_compiled_loops(tiny):
     row = next(row for row in ROWS if row.name == "train-50")
-    before = kernels.attention_forward
+    before = attention_kernels.attention_forward
     found = profile(row, Bench(tiny))
-    assert kernels.attention_forward is before
+    assert attention_kernels.attention_forward is before
     assert found["steps"] == 1
     assert 0 < found["compiled_share"] < 1
     shares = [line["share"] for line in found["lines"]]

@@ -9,7 +9,7 @@ from scipy import stats
 from torch import nn
 from torch.nn import functional
 
-from seqrec_lib import kernels
+from seqrec_lib import attention_kernels, kernels
 from seqrec_lib.layers import MultiHeadAttention
 from seqrec_lib.packed import PackedRows, dots, threshold_of
 from seqrec_lib.rows import PaddedRows
@@ -50,13 +50,13 @@ def test_exp_is_exact_to_2e_7():
     x = np.concatenate([-np.logspace(-8, np.log10(60), 50_000), np.linspace(-60, 0, 50_001)])
     values = x.astype(np.float32)
     exact = np.exp(values.astype(np.float64))
-    kernels._exp_in_place(values)
+    attention_kernels._exp_in_place(values)
     assert np.abs(values / exact - 1).max() < 2e-7
 
 
 def test_exp_at_its_ends():
     values = np.array([0.0, -0.0, -60.0, -60.001, -88.0, -1e4, -1e30, -np.inf], np.float32)
-    kernels._exp_in_place(values)
+    attention_kernels._exp_in_place(values)
     assert values[:2].tolist() == [1.0, 1.0]
     assert values[2] == pytest.approx(math.exp(-60), rel=1e-6)
     assert values[3:].tolist() == [0.0] * 5
@@ -243,10 +243,10 @@ def test_masks_of_heads_sequences_calls_and_seeds_have_nothing_in_common():
 
 def test_all_256_bytes_are_as_likely():
     words = np.empty(50_000, np.uint64)
-    kernels._random_bytes(np.uint64(12345), 0, words)
+    kernels.random_bytes(np.uint64(12345), 0, words)
     assert stats.chisquare(np.bincount(words.view(np.uint8), minlength=256)).pvalue > 0.001
     later = np.empty(10, np.uint64)
-    kernels._random_bytes(np.uint64(12345), 100, later)
+    kernels.random_bytes(np.uint64(12345), 100, later)
     np.testing.assert_array_equal(later, words[100:110])
 
 
@@ -260,7 +260,7 @@ def test_random_words_are_splitmix64s():
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
         expected.append(z ^ (z >> 31))
     words = np.empty(5, np.uint64)
-    kernels._random_bytes(np.uint64(42), 0, words)
+    kernels.random_bytes(np.uint64(42), 0, words)
     assert words.tolist() == expected
 
 
