@@ -30,7 +30,7 @@ class Recipe:
         table, row: its name, as on the command line.
         dataset: "ml-1m" or "games".
         model: arguments of the model's constructor; "user_embedding_dim" makes it SSE-PT.
-        loss, sse, window_probability, learning_rate, epochs: of the training.
+        loss, sse, window_probability, learning_rate, schedule, epochs: of the training.
         cell: where its result is printed: paper, table, data set, model and setting, as in
             `published.published`; None where nothing is.
         baseline: "popularity" or "markov-chain": it is counted, not trained.
@@ -44,6 +44,7 @@ class Recipe:
     sse: SSE | None = None
     window_probability: float = 0.0
     learning_rate: float = 0.001
+    schedule: dict[int, float] = field(default_factory=dict)
     epochs: int = 200
     cell: Cell | None = None
     baseline: str | None = None
@@ -59,7 +60,8 @@ class Recipe:
         if self.baseline:
             return self.baseline
         window = f" window={self.window_probability}" if self.window_probability else ""
-        return f"{self.model} {self.loss} {self.sse} lr={self.learning_rate}{window}"
+        later = "".join(f", after {done}: {rate}" for done, rate in self.schedule.items())
+        return f"{self.model} {self.loss} {self.sse} lr={self.learning_rate}{later}{window}"
 
     def same_run(self, other: Recipe) -> bool:
         """Whether the two rows, of different tables perhaps, are one and the same run."""

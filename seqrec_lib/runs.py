@@ -62,6 +62,7 @@ def _training(recipe: Recipe, seed: int, device: str | None) -> dict[str, Any]:
     """What `train_model` is told, but for the number of epochs."""
     return {
         "learning_rate": recipe.learning_rate,
+        "schedule": recipe.schedule,
         "loss": recipe.loss,
         "sse": recipe.sse,
         "betas": (0.9, 0.98),

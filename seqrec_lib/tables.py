@@ -162,6 +162,11 @@ class RowwiseAdam:
         self._dense = torch.optim.Adam(rest, lr=lr, betas=betas, eps=eps, fused=True)
         self._sparse = torch.optim.SparseAdam(tables, lr=lr, betas=betas, eps=eps)
 
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Those of both: where a learning rate can be changed."""
+        return [*self._dense.param_groups, *self._sparse.param_groups]
+
     def step(self) -> None:
         """Move the small weights, and the rows that have a gradient."""
         self._dense.step()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,7 @@ def train(
     eval_batch_size: int = 256,
     verbose: bool = True,
     loss: str | Loss = "bce",
+    schedule: Mapping[int, float] | None = None,
     seed: int | None = None,
     device: str | torch.device | None = None,
     betas: tuple[float, float] = (0.9, 0.999),
@@ -74,6 +76,8 @@ def train(
         num_epochs: an epoch is max(1, users // batch_size) batches.
         learning_rate, betas, epsilon: of Adam; the model's l2_reg is its weight decay. The papers'
             betas are (0.9, 0.98).
+        schedule: other learning rates for later: {400: 0.0003} takes 0.0003 once 400 epochs are
+            done; None keeps learning_rate.
         val_epoch: validate after every so many epochs and after the last one, on sampled
             negatives that stay the same; the weights of the best validation NDCG@10 are put back
             at the end. 0 never validates and keeps the last weights.
@@ -118,8 +122,11 @@ def train(
             "attention='fused' is of the padded engine; the packed one has fused loops of its own: "
             "leave attention out, or take engine='padded' or 'auto'"
         )
+    rates = {0: learning_rate, **(schedule or {})}  # epochs done → learning rate from there on
     if not learning_rate > 0:
         raise ValueError(f"learning_rate={learning_rate} must be above 0")
+    if min(rates) < 0 or not all(rate > 0 for rate in rates.values()) or 0 in (schedule or {}):
+        raise ValueError(f"schedule={schedule} must map numbers of epochs to rates above 0")
     if val_epoch < 0:
         raise ValueError(f"val_epoch={val_epoch} must be 0 (never) or a number of epochs")
     if patience is not None and (patience < 1 or val_epoch == 0):
@@ -188,6 +195,8 @@ def train(
             "threads": run.threads,
             "processes": world.size,
         }
+        if schedule:
+            settings["schedule"] = [list(change) for change in sorted(schedule.items())]
         if paged:
             settings["tables"] = tables
         if attention != "plain":
@@ -221,8 +230,11 @@ def train(
                     break
                 if world.size > 1:
                     dropout.manual_seed(world.seed_of(seed, epoch))
+                rate = rates[max(done for done in rates if done < epoch)]
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
                 with run:
-                    mean = _epoch(run, batches, optimizer, steps, epoch, learning_rate)
+                    mean = _epoch(run, batches, optimizer, steps, epoch, rate)
                 history["loss"].append(mean)
                 bar.set_postfix(loss=f"{mean:.4f}", refresh=False)
                 bar.update()

@@ -118,6 +118,19 @@ def state_of(folder):
     return [name for name in found if name != ".lock"]
 
 
+def test_a_schedule_goes_on_where_it_was_and_is_one_of_the_settings(tmp_path):
+    changes = {"schedule": {3: 0.0003, 7: 0.00003}}
+    train_small(tmp_path, epochs=5, **changes)
+    model, history = train_small(tmp_path, epochs=10, **changes)
+    whole, at_once = train_small(epochs=10, **changes)
+    assert history == at_once
+    assert same_weights(model, whole)
+    assert at_once["loss"][:3] == train_small(epochs=10)[1]["loss"][:3]
+    assert at_once["loss"][3:] != train_small(epochs=10)[1]["loss"][3:]
+    with pytest.raises(ValueError, match=r"schedule: \[\[3, 0.0003\], .* there, None here"):
+        train_small(tmp_path, epochs=10)
+
+
 def test_more_epochs_are_allowed_and_other_settings_are_not(tmp_path):
     train_small(tmp_path, epochs=5)
     _, longer = train_small(tmp_path, epochs=10)

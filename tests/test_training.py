@@ -309,6 +309,22 @@ def test_a_number_that_is_none_inside_the_attention_is_not_hidden(make, engine):
         trained(model, engine=engine)
 
 
+@pytest.mark.parametrize("tables", ["dense", "sparse"])
+def test_a_schedule_sets_the_rate_of_every_later_step(make, tables, monkeypatch):
+    seen = {}
+    for kind in (torch.optim.Adam, torch.optim.SparseAdam):
+
+        def step(self, *arguments, step=kind.step, name=kind.__name__):
+            seen.setdefault(name, []).append({group["lr"] for group in self.param_groups})
+            return step(self, *arguments)
+
+        monkeypatch.setattr(kind, "step", step)
+    trained(make(), num_epochs=4, schedule={3: 0.0005, 1: 0.002}, tables=tables)
+    expected = [{0.01}] * 3 + [{0.002}] * 6 + [{0.0005}] * 3  # three steps an epoch
+    assert seen["Adam"] == expected
+    assert seen.get("SparseAdam") == (expected if tables == "sparse" else None)
+
+
 def test_a_learning_rate_that_is_far_too_large_is_named(make):
     with pytest.raises(
         FloatingPointError, match=r"epoch \d, step \d of 3, at learning_rate=1e\+38"
@@ -323,6 +339,9 @@ def test_a_learning_rate_that_is_far_too_large_is_named(make):
         ({"batch_size": 0}, "batch_size=0"),
         ({"learning_rate": 0.0}, "learning_rate=0.0"),
         ({"learning_rate": float("nan")}, "learning_rate=nan"),
+        ({"schedule": {0: 0.1}}, r"schedule=\{0: 0.1\} must map"),
+        ({"schedule": {-1: 0.1}}, r"schedule=\{-1: 0.1\} must map"),
+        ({"schedule": {2: 0.0}}, r"schedule=\{2: 0.0\} must map"),
         ({"val_epoch": -1}, "val_epoch=-1"),
         ({"patience": 3}, "patience=3.*val_epoch"),
         ({"patience": 0, "val_epoch": 1}, "patience=0"),
