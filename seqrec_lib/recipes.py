@@ -131,9 +131,9 @@ def _sse_tables() -> list[Recipe]:
     # The released command's thresholds 0.08 and 0.9 are probabilities of keeping
     released = SSE(user=0.92, input_item=0.1, output_item=0.1, rule="as-released")
     items = SSE(input_item=0.1, output_item=0.1, rule="as-released")
-    # That command leaves learning rate and blocks at their defaults, 0.001 and 2 (and the number of
-    # epochs at 2,001). At 0.001 validation on MovieLens stands still from epoch 320 on; a lower rate
-    # moves it again for some epochs, on Games for longer.
+    # That command leaves learning rate and blocks at their defaults, 0.001 and 2, and the number of
+    # epochs at 2,001. At 0.001 validation on MovieLens stands still from epoch 320 on; a lower
+    # rate moves it again for some epochs, on Games for longer.
     slow: dict[str, Any] = {"schedule": {400: 0.0003}, "epochs": 500}
     slower: dict[str, Any] = {"schedule": {400: 0.0003}, "epochs": 600}
     items_only: dict[str, Any] = {"schedule": {300: 0.0003}, "epochs": 400}
