@@ -39,8 +39,8 @@ _NOTES = {
         "the printed value is HGN's to the digit; the authors' plot has PT near 0.565"
     ),
     ("SSE-PT", "games sse-pt n=50 50+50"): (
-        "the paper's widths and SSE for Games are not known; tried: 200 epochs more, and a lower rate "
-        "from 400 on, which moved validation from 0.571 to 0.583, where it stands still"
+        "the paper's widths and SSE for Games are not known; tried: 400 epochs instead of 200, and "
+        "200 more at a lower rate: validation went from 0.571 to 0.578 to 0.583, and stands there"
     ),
     ("SSE-PT", "games pt n=50 50+50"): "the paper's widths for Games are not known",
     ("SSE-PT", "games sse-sasrec n=50"): "the paper's SSE for Games is not known",
