@@ -32,14 +32,14 @@ def _add_bias(y: Array, bias: Array) -> None:
 
 
 @sums
-def _add_columns(x: Array, sums: Array) -> None:
-    """sums[d] += the sum of column d, added up apart first: sums may already be large."""
+def _add_columns(x: Array, total: Array) -> None:
+    """total[d] += the sum of column d, added up apart first: total may already be large."""
     mine = np.zeros(x.shape[1], np.float32)
     for t in range(x.shape[0]):
         for d in range(x.shape[1]):
             mine[d] += x[t, d]
     for d in range(x.shape[1]):
-        sums[d] += mine[d]
+        total[d] += mine[d]
 
 
 @exact

@@ -149,7 +149,7 @@ class Linear(Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, *weights = ctx.saved_tensors
         dx = new(x)
-        dweights = [torch.zeros_like(weight) for weight in weights]
+        dweights = [x.new_zeros(weight.shape) for weight in weights]
         dbiases = [x.new_zeros(len(weight)) for weight in weights]
         linear_kernels.linear_backward(
             array(x),

@@ -55,6 +55,18 @@ def test_linear_maps_and_their_gradients_are_torchs(lengths, count):
         near(a.detach(), b.detach())
 
 
+def test_a_weight_that_is_not_contiguous_gets_its_gradient():
+    x, grad = noise(9, 6), noise(9, 6, seed=1)
+    gradients = []
+    for weight in (noise(6, 6, seed=2).T, noise(6, 6, seed=2).T.contiguous()):
+        layer = nn.Linear(6, 6)
+        layer.weight = nn.Parameter(weight)
+        (out,) = rows([9]).linear(x, [layer])
+        gradients.append(torch.autograd.grad(out, layer.weight, grad)[0])
+    assert torch.equal(*gradients)
+    near(gradients[0], grad.T @ x)
+
+
 @pytest.mark.parametrize("ids_a_row", [1, 2, 9, 257])
 def test_dots_with_rows_of_a_table_and_their_gradients_are_torchs(ids_a_row):
     query, table = noise(N, 12), noise(31, 12, seed=1)
