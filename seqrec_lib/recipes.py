@@ -136,7 +136,8 @@ def _sse_tables() -> list[Recipe]:
     # rate moves it again for some epochs, on Games for longer.
     slow: dict[str, Any] = {"schedule": {400: 0.0003}, "epochs": 500}
     slower: dict[str, Any] = {"schedule": {400: 0.0003}, "epochs": 600}
-    items_only: dict[str, Any] = {"schedule": {300: 0.0003}, "epochs": 400}
+    # Fewer epochs at 0.001: from 300 to 400 the slow run gained 0.0014 of validation NDCG
+    sooner: dict[str, Any] = {"schedule": {300: 0.0003}, "epochs": 400}
     early: dict[str, Any] = {"epochs": 120}  # without SSE users overfit: at n = 50 from epoch 70 on
     # The same comparison at n = 50, small enough for a laptop. The paper prints no such row.
     short: dict[str, Any] = {"epochs": 150}
@@ -146,14 +147,14 @@ def _sse_tables() -> list[Recipe]:
             f"sse-pt n=200 50+{d_item}",
             _ssept(200, 50, d_item),
             released,
-            slow,
+            training,
             ("2", "SSE-PT", f"n=200 d_user=50 d_item={d_item}"),
         )
-        for d_item in (50, 100)
+        for d_item, training in ((50, slow), (100, sooner))
     ]
     rows += [
         ("pt n=200 50+100", _ssept(200, 50, 100), None, early, ("1", "PT", "")),
-        ("sse-sasrec n=200", _sasrec("ml-1m"), items, items_only, ("1", "SSE-SASRec", "")),
+        ("sse-sasrec n=200", _sasrec("ml-1m"), items, sooner, ("1", "SSE-SASRec", "")),
         ("sse-pt n=50 50+50", _ssept(50, 50, 50), released, short, None),
         ("pt n=50 50+50", _ssept(50, 50, 50), None, short, None),
     ]
@@ -176,7 +177,7 @@ def _sse_tables() -> list[Recipe]:
         for name, model, sse, training, cell in (
             ("sse-pt n=50 50+50", games, released, slower, ("1", "SSE-PT", "")),
             ("pt n=50 50+50", games, None, early, ("1", "PT", "")),
-            ("sse-sasrec n=50", _sasrec("games"), items, items_only, ("1", "SSE-SASRec", "")),
+            ("sse-sasrec n=50", _sasrec("games"), items, sooner, ("1", "SSE-SASRec", "")),
         )
     ]
     where = "n=100 d_user=50 d_item=100"
@@ -189,7 +190,7 @@ def _sse_tables() -> list[Recipe]:
             sse=released,
             window_probability=window,
             cell=_cell(("2", model, where)),
-            **slow,
+            **sooner,
         )
         for model, window in (("SSE-PT", 0.0), ("SSE-PT++", 0.3))
     ]
