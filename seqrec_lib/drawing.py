@@ -37,7 +37,7 @@ class Drawing(Figure):
     """
 
     def __init__(self, width: float, height: float, alt: str) -> None:
-        super().__init__(figsize=(width, height), layout="constrained")
+        super().__init__(figsize=(width, height), dpi=_INCH * _SHARP, layout="constrained")
         self.alt = alt
 
     def panel(self, columns: int = 1, at: int = 1) -> Axes:
@@ -56,8 +56,12 @@ class Drawing(Figure):
 
     def png(self) -> bytes:
         """The picture; equal drawings give equal bytes."""
+        # A panel of fixed proportions and long labels beside it push each other about: the layout
+        # comes near its end in a few rounds, and the first one can cut off a legend
+        for _ in range(2):
+            self.draw_without_rendering()
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=_INCH * _SHARP, metadata={"Software": None})
+        self.savefig(buffer, format="png", dpi="figure", metadata={"Software": None})
         return buffer.getvalue()
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:

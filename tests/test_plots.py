@@ -1,8 +1,6 @@
 """Figures show what they are given, say it in words, and can be told apart without colour."""
 
-import base64
 import itertools
-import struct
 import subprocess
 import sys
 
@@ -10,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from figure_rules import rules
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
@@ -48,42 +46,14 @@ def examples() -> dict[str, plots.Drawing]:
     }
 
 
-@pytest.fixture(scope="module", params=examples())
-def figure(request) -> plots.Drawing:
-    return examples()[request.param]
-
-
-def test_every_figure_is_tried():
-    # figures of other modules are tried in a test file of their own
-    here = (plots.__name__, diagrams.__name__)
-    assert set(examples()) == {f for f in plots.__all__ if getattr(plots, f).__module__ in here}
-
-
-def test_picture_and_text_alternative_reach_the_notebook(figure):
-    data, metadata = figure._repr_mimebundle_(include=None, exclude=None)
-    picture = base64.b64decode(data["image/png"])
-    assert picture.startswith(b"\x89PNG")
-    assert data["text/plain"] == metadata["image/png"]["alt"] == figure.alt
-    assert len(figure.alt.split()) > 8
-    assert figure.alt.endswith(".")
-    pixels = struct.unpack(">I", picture[16:20])[0]
-    assert pixels >= 1.4 * metadata["image/png"]["width"], "too coarse for today's screens"
-    assert metadata["image/png"]["width"] <= 1000
-    assert len(picture) < 250_000
+figure, test_every_figure_is_tried, test_nothing_is_cut_off, test_picture_and_text = rules(
+    examples, plots, diagrams
+)
 
 
 def test_equal_figures_have_equal_bytes():
     one, two = (plots.heatmap(np.eye(3), "a", "b", "c").png() for _ in range(2))
     assert one == two
-
-
-def test_nothing_is_cut_off(figure):
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    needed = figure.get_tightbbox(canvas.get_renderer())  # of all that is visible, in inches
-    width, height = figure.get_size_inches()
-    sticks_out = max(-needed.x0, -needed.y0, needed.x1 - width, needed.y1 - height)
-    assert sticks_out < 0.01
 
 
 def test_pyplot_is_never_loaded():

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-import test_plots
+from figure_rules import rules
 from matplotlib.colors import to_rgba
 
 from seqrec_lib import plots, result_figures
@@ -42,18 +42,9 @@ def examples() -> dict[str, plots.Drawing]:
     }
 
 
-@pytest.fixture(scope="module", params=examples())
-def figure(request) -> plots.Drawing:
-    return examples()[request.param]
-
-
-test_nothing_is_cut_off = test_plots.test_nothing_is_cut_off
-test_picture_and_text_alternative = test_plots.test_picture_and_text_alternative_reach_the_notebook
-
-
-def test_every_figure_is_tried():
-    here = result_figures.__name__
-    assert set(examples()) == {f for f in plots.__all__ if getattr(plots, f).__module__ == here}
+figure, test_every_figure_is_tried, test_nothing_is_cut_off, test_picture_and_text = rules(
+    examples, result_figures
+)
 
 
 def dots(axes, marker: str) -> list:
