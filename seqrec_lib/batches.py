@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec_lib.checks import ids_between
 from seqrec_lib.losses import Loss
 from seqrec_lib.negatives import Complement
 from seqrec_lib.sampling import Batch, WarpSampler
@@ -73,10 +74,9 @@ class Batches:
             torch.as_tensor(np.asarray(x), dtype=torch.int64) for x in self.sampler.next_batch()
         )
         for name, ids in zip(("seq", "pos", "neg"), rest, strict=True):
-            if ids.dim() != 2 or not 0 <= int(ids.min()) <= int(ids.max()) <= self.itemnum:
+            if ids.dim() != 2:
                 raise ValueError(
-                    f"the sampler's {name} has shape {tuple(ids.shape)} and ids from "
-                    f"{int(ids.min())} to {int(ids.max())}: it must be (batch, length) with "
-                    f"ids from 0 to {self.itemnum}"
+                    f"the sampler's {name} has shape {tuple(ids.shape)}: it must be (batch, length)"
                 )
+            ids_between(f"the sampler's {name}", ids, 0, self.itemnum, "dataset.itemnum")
         return Batch(*(x.to(self.device) for x in (users.view(-1), *rest)))

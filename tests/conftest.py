@@ -1,11 +1,14 @@
 """What several test files share: real data where it is at hand, and the built-in sample."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tiny
 
 from seqrec_lib.sample import SampleWorld, make_sample
+from seqrec_lib.sasrec import SASREC
 from seqrec_lib.sequences import SASRecDataSet, prepare
 
 
@@ -30,3 +33,9 @@ def sample_world() -> SampleWorld:
 def sample_dataset(sample_world: SampleWorld) -> SASRecDataSet:
     """The built-in sample, prepared. Not to be changed by a test."""
     return prepare(sample_world.movielens)
+
+
+@pytest.fixture(params=tiny.MODELS)
+def make(request: pytest.FixtureRequest) -> Callable[..., SASREC]:
+    """Makes a small model of either kind, with the options that it is given."""
+    return tiny.MODELS[request.param]

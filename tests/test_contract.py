@@ -25,12 +25,11 @@ BLOCKS = {
     ],
 }
 BLOCKS["Encoder"] = ["num_layers", *BLOCKS["EncoderLayer"]]
-MODELS = {"SASREC": tiny.sasrec, "SSEPT": tiny.ssept}
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=tiny.MODELS)
 def model(request):
-    return tiny.stir(MODELS[request.param]())
+    return tiny.stir(tiny.MODELS[request.param]())
 
 
 def inputs_for(model, rows=4):
@@ -43,7 +42,7 @@ def inputs_for(model, rows=4):
 
 
 @pytest.mark.parametrize(
-    "name", [*BLOCKS, *MODELS, "pad_sequences", "SASRecDataSet", "WarpSampler"]
+    "name", [*BLOCKS, *tiny.MODELS, "pad_sequences", "SASRecDataSet", "WarpSampler"]
 )
 def test_every_name_of_the_contract_is_importable_from_the_package(name):
     assert callable(getattr(seqrec_lib, name))
@@ -143,7 +142,7 @@ def test_forward_shapes(model):
 
 
 def test_forward_drops_out_by_default_and_only_when_training(model):
-    dropping = MODELS[type(model).__name__](dropout_rate=0.5)
+    dropping = tiny.MODELS[type(model).__name__](dropout_rate=0.5)
     dropping.load_state_dict(model.state_dict())
     x = inputs_for(model)
     assert not torch.equal(dropping(x)[0], model(x)[0])
@@ -163,7 +162,7 @@ def test_forward_and_predict_agree_at_the_last_position(model):
 
 
 def test_predict_takes_tensors_and_arrays_without_gradient_or_dropout(model):
-    model = MODELS[type(model).__name__](dropout_rate=0.5)
+    model = tiny.MODELS[type(model).__name__](dropout_rate=0.5)
     tensors = {"input_seq": tiny.padded([[1, 2], [3]]), "candidate": torch.tensor([[4, 5, 6]] * 2)}
     tensors |= {"user": torch.tensor([[1], [2]])} if isinstance(model, SSEPT) else {}
     first = model.predict(tensors)
@@ -226,7 +225,7 @@ def test_evaluate_repeats_with_a_seed_and_takes_num_neg_test_negatives(model):
     assert type(ndcg) is type(hit_rate) is float
     assert model.evaluate(data, seed=3, eval_batch_size=5) == result
     assert len({model.evaluate(data, seed=seed) for seed in range(5)}) > 1
-    few = MODELS[type(model).__name__](num_neg_test=5)  # rank 6 of 6 is still in the top 10
+    few = tiny.MODELS[type(model).__name__](num_neg_test=5)  # rank 6 of 6 is still in the top 10
     assert few.evaluate(data)[1] == 1.0
 
 

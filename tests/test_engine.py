@@ -28,12 +28,6 @@ LOSSES = [
     CrossEntropy(),
 ]
 LENGTHS = [*range(tiny.LENGTH + 6), 1, 2, 1]  # nothing at all, then 1 to n + 5 items
-MODELS = {"SASREC": tiny.sasrec, "SSEPT": tiny.ssept}
-
-
-@pytest.fixture(params=MODELS)
-def make(request):
-    return MODELS[request.param]
 
 
 def stirred(model):

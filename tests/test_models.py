@@ -12,13 +12,7 @@ from seqrec_lib.layers import LAYOUTS, NORMS
 from seqrec_lib.sasrec import SASREC
 from seqrec_lib.ssept import SSEPT
 
-MODELS = {"SASREC": tiny.sasrec, "SSEPT": tiny.ssept}
 HISTORIES = tiny.histories([0, 1, 2, 5, 6, 11])
-
-
-@pytest.fixture(params=MODELS)
-def make(request):
-    return MODELS[request.param]
 
 
 # recommenders' checkpoints ------------------------------------------------------------------------

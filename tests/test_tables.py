@@ -14,13 +14,7 @@ from seqrec_lib.sequences import SASRecDataSet
 from seqrec_lib.tables import PagedEngine, RowwiseAdam, _distinct, paged_loss, tables_of
 
 LOSSES = [BCE(), BCE(3), GBCE(3), SampledSoftmax(3), SampledSoftmax(3, log_q=True)]
-MODELS = {"SASREC": tiny.sasrec, "SSEPT": tiny.ssept}
 RATE, BETAS, EPSILON = 0.01, (0.9, 0.999), 1e-7
-
-
-@pytest.fixture(params=MODELS)
-def make(request):
-    return MODELS[request.param]
 
 
 def engine_of(kind, model, loss):

@@ -7,38 +7,10 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from small_runs import Foreign, broken, equal, sampler_of, trained
 
-from seqrec_lib.engine import PaddedEngine
 from seqrec_lib.losses import BCE, LOSSES
-from seqrec_lib.sampling import WarpSampler
-from seqrec_lib.sasrec import SASREC
 from seqrec_lib.sequences import SASRecDataSet
-
-MODELS = {"SASREC": tiny.sasrec, "SSEPT": tiny.ssept}
-
-
-@pytest.fixture(params=MODELS)
-def make(request):
-    return MODELS[request.param]
-
-
-def sampler_of(data, seed=2, **options):
-    settings = dict(batch_size=4, maxlen=tiny.LENGTH, seed=seed)
-    return WarpSampler(data.train, data.usernum, data.itemnum, **{**settings, **options})
-
-
-def trained(model, data=None, sampler=None, **options):
-    """Two epochs of three steps; (weights, history)."""
-    data = tiny.dataset() if data is None else data
-    sampler = sampler_of(data) if sampler is None else sampler
-    settings = dict(num_epochs=2, batch_size=4, learning_rate=0.01, seed=3, verbose=False)
-    history = model.train_model(data, sampler, **{**settings, **options})
-    return {k: v.clone() for k, v in model.state_dict().items()}, history
-
-
-def equal(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
 
 # Same seed, same bits -----------------------------------------------------------------------------
 
@@ -147,16 +119,6 @@ def test_every_loss_goes_down(make, loss, engine):
     assert bool((model.item_embedding_layer.weight[0] == 0).all())  # padding stays 0
 
 
-class Foreign:
-    """A sampler of somebody else: arrays, and nothing but next_batch."""
-
-    def __init__(self, batches):
-        self.batches = iter(batches)
-
-    def next_batch(self):
-        return next(self.batches)
-
-
 @pytest.mark.parametrize("kind", [np.int64, np.int32, list])
 def test_any_sampler_with_next_batch_gives_the_same_result(make, kind):
     data = tiny.dataset()
@@ -170,67 +132,6 @@ def test_any_sampler_with_next_batch_gives_the_same_result(make, kind):
     theirs = trained(make(dropout_rate=0.3), data, Foreign(batches))
     assert equal(ours[0], theirs[0])
     assert ours[1] == theirs[1]
-
-
-# The best epoch -----------------------------------------------------------------------------------
-
-
-SETTINGS = dict(item_num=tiny.ITEMS, seq_max_len=6, embedding_dim=8, dropout_rate=0.2, seed=1)
-
-
-class Scripted(SASREC):
-    """Validation results from a list; keeps the weights of each validation."""
-
-    def evaluate_valid(self, dataset, seed=None, eval_batch_size=256):
-        self.seen.append({k: v.clone() for k, v in self.state_dict().items()})
-        self.seeds.append(seed)
-        return self.script[len(self.seen) - 1], 0.5
-
-
-def scripted(script, **options):
-    model = Scripted(**SETTINGS)
-    model.script, model.seen, model.seeds = script, [], []
-    weights, history = trained(model, **{"num_epochs": len(script), "val_epoch": 1, **options})
-    return model, weights, history
-
-
-def test_the_best_epoch_by_validation_is_put_back():
-    script = [0.1, 0.4, 0.3, 0.4, 0.2]
-    model, weights, history = scripted(script)
-    assert equal(weights, model.seen[1])  # the first of equals
-    assert not equal(weights, model.seen[3])
-    assert history["val_ndcg"] == script
-    assert history["val_hr"] == [0.5] * 5
-
-
-def test_the_last_epoch_stays_where_it_is_the_best_or_nothing_is_validated():
-    model, weights, _ = scripted([0.1, 0.2, 0.3])
-    assert equal(weights, model.seen[-1])
-    model, weights, history = scripted([0.9] * 3, val_epoch=0)
-    assert model.seen == []
-    assert history["val_ndcg"] == []
-    assert equal(weights, trained(SASREC(**SETTINGS), num_epochs=3)[0])
-
-
-def test_validations_share_their_negatives():
-    model, _, _ = scripted([0.1, 0.2, 0.3])
-    assert model.seeds == [3, 3, 3]
-
-
-@pytest.mark.parametrize(
-    ("patience", "epochs", "best"), [(None, 8, 6), (1, 3, 1), (2, 4, 1), (3, 8, 6)]
-)
-def test_patience_stops_after_so_many_validations_without_a_better_one(patience, epochs, best):
-    model, weights, history = scripted([0.1, 0.4, 0.3, 0.2, 0.5, 0.2, 0.6, 0.1], patience=patience)
-    assert len(history["loss"]) == len(history["val_ndcg"]) == epochs
-    assert equal(weights, model.seen[best])
-
-
-def test_validation_does_not_change_the_training(make):
-    """Same losses whether or not somebody looks on."""
-    quiet = trained(make(dropout_rate=0.3), num_epochs=4)[1]
-    watched = trained(make(dropout_rate=0.3), num_epochs=4, val_epoch=1)[1]
-    assert quiet["loss"] == watched["loss"]
 
 
 # Blind to the test items --------------------------------------------------------------------------
@@ -275,38 +176,16 @@ def test_other_test_items_give_the_same_bits(make, loss):
     assert results[0][1] == results[1][1]
 
 
-# Clean behind itself, and clear about what is wrong -----------------------------------------------
+# Clean behind itself ------------------------------------------------------------------------------
 
 
 def test_threads_and_their_number_are_as_before(make):
     alive, count = set(threading.enumerate()), torch.get_num_threads()
     trained(make(), threads=2, val_epoch=1)
     with pytest.raises(FloatingPointError):
-        trained(_broken(make()), threads=2)
+        trained(broken(make()), threads=2)
     assert torch.get_num_threads() == count
     assert set(threading.enumerate()) == alive
-
-
-def _broken(model):
-    with torch.no_grad():
-        model.layer_normalization.gamma.fill_(float("nan"))
-    return model
-
-
-@pytest.mark.parametrize("engine", ["packed", "padded"])
-def test_a_loss_that_is_not_a_number_says_where(make, engine):
-    message = r"nan in epoch 1, step 1 of 3, at learning_rate=0.01: try a tenth"
-    with pytest.raises(FloatingPointError, match=message):
-        trained(_broken(make()), engine=engine)
-
-
-@pytest.mark.parametrize("engine", ["packed", "padded"])
-def test_a_number_that_is_none_inside_the_attention_is_not_hidden(make, engine):
-    model = make()
-    with torch.no_grad():
-        model.encoder.enc_layers[0].mha.Q.weight.fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match="step 1 of 3"):
-        trained(model, engine=engine)
 
 
 @pytest.mark.parametrize("tables", ["dense", "sparse"])
@@ -325,86 +204,7 @@ def test_a_schedule_sets_the_rate_of_every_later_step(make, tables, monkeypatch)
     assert seen.get("SparseAdam") == (expected if tables == "sparse" else None)
 
 
-def test_a_learning_rate_that_is_far_too_large_is_named(make):
-    with pytest.raises(
-        FloatingPointError, match=r"epoch \d, step \d of 3, at learning_rate=1e\+38"
-    ):
-        trained(make(), learning_rate=1e38, num_epochs=3)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"num_epochs": 0}, "num_epochs=0"),
-        ({"batch_size": 0}, "batch_size=0"),
-        ({"learning_rate": 0.0}, "learning_rate=0.0"),
-        ({"learning_rate": float("nan")}, "learning_rate=nan"),
-        ({"schedule": {0: 0.1}}, r"schedule=\{0: 0.1\} must map"),
-        ({"schedule": {-1: 0.1}}, r"schedule=\{-1: 0.1\} must map"),
-        ({"schedule": {2: 0.0}}, r"schedule=\{2: 0.0\} must map"),
-        ({"val_epoch": -1}, "val_epoch=-1"),
-        ({"patience": 3}, "patience=3.*val_epoch"),
-        ({"patience": 0, "val_epoch": 1}, "patience=0"),
-        ({"engine": "turbo"}, "engine='turbo'"),
-        ({"precision": "float8"}, "precision='float8'"),
-        ({"engine": "packed", "precision": "bfloat16"}, "engine='packed' is for float32"),
-        ({"loss": "bpr"}, "loss='bpr'"),
-        ({"seed": -5}, "seed=-5"),
-        ({"threads": 0}, "threads=0"),
-    ],
-    ids=str,
-)
-def test_an_option_out_of_its_range_is_named(options, message):
-    with pytest.raises(ValueError, match=message):
-        trained(tiny.sasrec(), **options)
-
-
-def test_data_beyond_the_model_is_refused(make):
-    data = tiny.dataset(users=14, items=20)
-    with pytest.raises(ValueError, match=r"items up to 20.*item_num=15.*dataset.itemnum"):
-        trained(make(), data)
-    with pytest.raises(ValueError, match=r"users up to 14.*user_num=12.*dataset.usernum"):
-        trained(tiny.ssept(), tiny.dataset(users=14))
-
-
-@pytest.mark.parametrize("engine", ["packed", "padded"])
-def test_sequences_longer_than_the_model_are_refused(make, engine):
-    data = tiny.dataset()
-    with pytest.raises(ValueError, match=r"7 positions.*seq_max_len=6.*maxlen=6"):
-        trained(make(), data, sampler_of(data, maxlen=7), engine=engine)
-
-
-@pytest.mark.parametrize(
-    ("which", "value", "message"),
-    [(1, 16, "seq.*ids from"), (2, -1, "pos.*ids from -1"), (3, 99, "neg.*99.*0 to 15")],
-)
-def test_ids_of_a_foreign_sampler_are_checked(which, value, message):
-    batch = [x.numpy().copy() for x in tiny.batch_of([3, 6])]
-    batch[which][0, -1] = value
-    with pytest.raises(ValueError, match=message):
-        trained(tiny.sasrec(), sampler=Foreign([batch]))
-
-
-def test_a_foreign_batch_that_is_no_table_is_refused():
-    with pytest.raises(ValueError, match=r"seq has shape \(3,\)"):
-        trained(tiny.sasrec(), sampler=Foreign([([1], [1, 2, 3], [[1]], [[1]])]))
-
-
 def test_the_padded_engine_trains_in_bfloat16(make):
     history = trained(make(), engine="padded", precision="bfloat16", num_epochs=15)[1]["loss"]
     assert history[-1] < 0.95 * history[0]
     assert make().item_embedding_layer.weight.dtype == torch.float32
-
-
-def test_a_full_gpu_says_what_to_lower(monkeypatch):
-    def full(*_):
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-
-    monkeypatch.setattr(PaddedEngine, "step", full)
-    remedy = r"batch_size=4, seq_max_len=6, loss=BCE.*halve batch_size.*Tried to allocate 2"
-    with pytest.raises(torch.cuda.OutOfMemoryError, match=remedy):
-        trained(tiny.sasrec(), engine="padded")
-    model = tiny.sasrec()
-    monkeypatch.setattr(model, "score", full)
-    with pytest.raises(torch.cuda.OutOfMemoryError, match=r"batch_size=7: halve it.*eval_batch"):
-        model.evaluate(tiny.dataset(), eval_batch_size=7)

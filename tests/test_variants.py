@@ -12,13 +12,7 @@ from seqrec_lib.config import build_model, config_from_dict, config_to_dict
 from seqrec_lib.rows import PaddedRows
 from seqrec_lib.ssept import SSEPT
 
-MODELS = {"SASREC": tiny.sasrec, "SSEPT": tiny.ssept}
 HISTORIES = tiny.histories([0, 1, 2, 5, 6, 11])
-
-
-@pytest.fixture(params=MODELS)
-def make(request):
-    return MODELS[request.param]
 
 
 # Variants -----------------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ def ssept(**options) -> SSEPT:
     return SSEPT(**{**settings, **widths, **options})
 
 
+MODELS = {"SASREC": sasrec, "SSEPT": ssept}
+
+
 @torch.no_grad()
 def stir(model: torch.nn.Module, seed: int = 0, scale: float = 0.4) -> torch.nn.Module:
     """Give every weight a value of some size: fresh ones are near 0, or exactly 0 or 1."""

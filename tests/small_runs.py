@@ -1,0 +1,41 @@
+"""Trainings of a second or less, that several test files share."""
+
+import tiny
+import torch
+
+from seqrec_lib.sampling import WarpSampler
+
+
+def sampler_of(data, seed=2, **options):
+    settings = dict(batch_size=4, maxlen=tiny.LENGTH, seed=seed)
+    return WarpSampler(data.train, data.usernum, data.itemnum, **{**settings, **options})
+
+
+def trained(model, data=None, sampler=None, **options):
+    """Two epochs of three steps; (weights, history)."""
+    data = tiny.dataset() if data is None else data
+    sampler = sampler_of(data) if sampler is None else sampler
+    settings = dict(num_epochs=2, batch_size=4, learning_rate=0.01, seed=3, verbose=False)
+    history = model.train_model(data, sampler, **{**settings, **options})
+    return {k: v.clone() for k, v in model.state_dict().items()}, history
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+class Foreign:
+    """A sampler of somebody else: arrays, and nothing but next_batch."""
+
+    def __init__(self, batches):
+        self.batches = iter(batches)
+
+    def next_batch(self):
+        return next(self.batches)
+
+
+def broken(model):
+    """The model with a weight that is no number."""
+    with torch.no_grad():
+        model.layer_normalization.gamma.fill_(float("nan"))
+    return model
