@@ -153,7 +153,7 @@ def _sse_tables() -> list[Recipe]:
         for d_item, training in ((50, slow), (100, sooner))
     ]
     rows += [
-        ("pt n=200 50+100", _ssept(200, 50, 100), None, early, ("1", "PT", "")),
+        ("pt n=200 50+100", _ssept(200, 50, 100), None, {"epochs": 80}, ("1", "PT", "")),
         ("sse-sasrec n=200", _sasrec("ml-1m"), items, sooner, ("1", "SSE-SASRec", "")),
         ("sse-pt n=50 50+50", _ssept(50, 50, 50), released, short, None),
         ("pt n=50 50+50", _ssept(50, 50, 50), None, short, None),
