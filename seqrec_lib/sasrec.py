@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqrec_lib.checks import ids_between, positive, rate
+from seqrec_lib.checks import ids_between, one_of, positive, rate
 from seqrec_lib.config import SASRecConfig
 from seqrec_lib.layers import Encoder, LayerNormalization
 from seqrec_lib.randomness import fresh_seed, make_generator
@@ -41,6 +41,9 @@ class SASREC(nn.Module):
         layout, norm, residuals: see `layers.EncoderLayer`.
         positions: False leaves out the positional embedding (SASRec Table IV).
         shared_embedding: False gives the predicted items a table of their own (Table IV).
+        initial_tables: how embeddings start. "uniform": within 0.05, every table. "glorot": within
+            the root of 6 / (rows + width), as in the authors' code, where it is TensorFlow's
+            default: a table of many rows starts small (0.014 for Games' 31,013 users at width 50).
 
     Raises:
         ValueError: an argument out of its range. TypeError: an argument that does not exist.
@@ -67,6 +70,7 @@ class SASREC(nn.Module):
         residuals: bool = True,
         positions: bool = True,
         shared_embedding: bool = True,
+        initial_tables: str = "uniform",
     ) -> None:
         super().__init__()
         width = positive("embedding_dim", embedding_dim)
@@ -95,12 +99,19 @@ class SASREC(nn.Module):
             item_width=width,
             hidden_width=width,
             seed=seed,
+            initial_tables=initial_tables,
         )
 
     def _build(
-        self, config: SASRecConfig, item_width: int, hidden_width: int, seed: int | None
+        self,
+        config: SASRecConfig,
+        item_width: int,
+        hidden_width: int,
+        seed: int | None,
+        initial_tables: str,
     ) -> None:
         self.config = config
+        one_of("initial_tables", initial_tables, ("uniform", "glorot"))
         self.item_num = positive("item_num", config.item_num)
         self.seq_max_len = positive("seq_max_len", config.seq_max_len)
         self.num_neg_test = positive("num_neg_test", config.num_neg_test)
@@ -134,17 +145,20 @@ class SASREC(nn.Module):
             self.layer_normalization = LayerNormalization(
                 self.seq_max_len, hidden_width, 1e-8, config.norm
             )
-        self._fill(self._random)
+        self._fill(self._random, initial_tables)
 
     def _make_embeddings(self, item_width: int, hidden_width: int) -> None:
         """What a variant has beside items and positions."""
 
     @torch.no_grad()
-    def _fill(self, generator: torch.Generator) -> None:
-        """Fresh weights: tables uniform in ±0.05, matrices Xavier-uniform, biases zero."""
+    def _fill(self, generator: torch.Generator, tables: str) -> None:
+        """Fresh weights: tables as `initial_tables` says, matrices Xavier-uniform, biases zero."""
         for module in self.modules():
             if isinstance(module, nn.Embedding):
-                module.weight.uniform_(-0.05, 0.05, generator=generator)
+                if tables == "uniform":
+                    module.weight.uniform_(-0.05, 0.05, generator=generator)
+                else:
+                    nn.init.xavier_uniform_(module.weight, generator=generator)
                 if module.padding_idx is not None:
                     module.weight[module.padding_idx] = 0
             elif isinstance(module, nn.Linear | nn.Conv1d):

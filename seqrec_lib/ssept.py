@@ -54,6 +54,7 @@ class SSEPT(SASREC):
         residuals: bool = True,
         positions: bool = True,
         shared_embedding: bool = True,
+        initial_tables: str = "uniform",
     ) -> None:
         nn.Module.__init__(self)
         positive("embedding_dim", embedding_dim)
@@ -85,6 +86,7 @@ class SSEPT(SASREC):
             item_width=d_i,
             hidden_width=width,
             seed=seed,
+            initial_tables=initial_tables,
         )
 
     def _make_embeddings(self, item_width: int, hidden_width: int) -> None:
