@@ -53,8 +53,8 @@ def plan(
 
     Args:
         table: one of them, or "all".
-        epochs: how many are wanted; None is each recipe's own number. What was recorded with fewer
-            is not done.
+        epochs: how many are wanted; None is each recipe's own number. What was recorded with fewer,
+            or before the recipe was changed, is not done.
         dataset: only its rows.
 
     Returns:
@@ -74,6 +74,8 @@ def plan(
                 line = mine.iloc[-1]
                 value, done = float(line["sampled_ndcg"]), int(line["epochs"]) >= wanted
                 state = "recorded" if done else f"{line['epochs']} of {wanted} epochs"
+                if not line["same_settings"]:
+                    done, state = False, "recorded with other settings"
                 if line["table"] != recipe.table:
                     state += f" in table {line['table']}"
             found.append((recipe.table, recipe.row, seed, recipe.paper, value, done, state))

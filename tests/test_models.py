@@ -306,3 +306,40 @@ def test_a_strangers_scores_are_those_of_the_mean_user():
     stranger = model.score(None, seq)
     assert not torch.equal(stranger, before)
     torch.testing.assert_close(model.score(torch.tensor([5]), seq), stranger)
+
+
+# Fresh weights ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tables", "bounds"),
+    [
+        ("uniform", {"item": 0.05, "user": 0.05, "positional": 0.05}),
+        # the root of 6 / (rows + width): 4,001 × 30, 9,001 × 20 and 40 × 50
+        ("glorot", {"item": 0.038581, "user": 0.025790, "positional": 0.258199}),
+    ],
+)
+def test_tables_start_uniform_within_their_bound(tables, bounds):
+    model = SSEPT(
+        4000,
+        seq_max_len=40,
+        user_num=9000,
+        user_embedding_dim=20,
+        item_embedding_dim=30,
+        seed=1,
+        initial_tables=tables,
+    )
+    for name, bound in bounds.items():
+        layer = getattr(model, f"{name}_embedding_layer")
+        weight = layer.weight.detach().double()
+        if layer.padding_idx is not None:
+            assert not weight[layer.padding_idx].any()
+            weight = weight[1:]
+        assert 0.99 * bound < weight.abs().max() <= bound * (1 + 1e-4)
+        # 2,000 draws or more: the standard deviation of a uniform one is bound / √3, within 5%
+        assert weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.05)
+
+
+def test_an_unknown_start_is_refused(make):
+    with pytest.raises(ValueError, match="initial_tables='zeros' must be one of 'uniform'"):
+        make(initial_tables="zeros")

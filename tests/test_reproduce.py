@@ -140,6 +140,15 @@ def test_shorter_runs_are_named_and_do_not_count_as_done(shell):
     assert reproduce.plan("V", ["n=10"], [4], shell.results, epochs=2)["recorded"].all()
 
 
+def test_what_was_recorded_before_the_recipe_changed_is_not_done(shell):
+    shell(*SHORT, "--seeds", "4")
+    place = shell.results / "V.csv"
+    place.write_text(place.read_text().replace("lr=0.001", "lr=0.002"))
+    plan = reproduce.plan("V", ["n=10"], [4], shell.results, epochs=2)
+    assert plan["state"].tolist() == ["recorded with other settings"]
+    assert plan["recorded"].tolist() == [False]
+
+
 def test_a_twin_of_another_table_counts(shell):
     shell("losses", "--rows", "bce n=50", "--epochs", "1", "--seeds", "7")
     plan = reproduce.plan("V", ["n=50"], [7], shell.results, epochs=1)
