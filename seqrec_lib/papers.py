@@ -279,7 +279,8 @@ _DEVIATIONS = [
         "uniform within 0.05, every table; SSE-PT and PT on Games as TensorFlow",
         "too little to show in Table III on either data set; without blocks, where only tables are "
         "left, validation on ML-1M is 0.511 both ways. SSE-PT on Games, where others' vectors are "
-        "noise: 0.526 instead of 0.484 at epoch 40 (validation). PT there: 0.4409, not 0.4338 (test)",
+        "noise: 0.526 instead of 0.484 at epoch 40 (validation); PT there: 0.4409 instead of "
+        "0.4338 (test)",
         _ALL,
     ),
     (
