@@ -36,6 +36,10 @@ _NOTES = {
         "best at epoch 40; by epoch 200, where the authors' code stops, validation has fallen by "
         "0.0055; tried: tables that start as in TensorFlow, validation 0.511 both ways"
     ),
+    ("IV", "ml-1m unshared-item-embedding"): (
+        "not explained: a second item table costs 0.018 here and 0.135 in print, where it is put "
+        "down to overfitting; here validation still rises at epoch 200"
+    ),
     ("SSE-PT", "sse-pt n=200 50+50"): (
         "run in parts while the engine was made faster, so seed 1 run again differs by rounding"
     ),
