@@ -37,7 +37,7 @@ class Drawing(Figure):
     """
 
     def __init__(self, width: float, height: float, alt: str) -> None:
-        super().__init__(figsize=(width, height), dpi=_INCH * _SHARP, layout="constrained")
+        super().__init__(figsize=(width, height), dpi=_INCH * _SHARP, layout="compressed")
         self.alt = alt
 
     def panel(self, columns: int = 1, at: int = 1) -> Axes:
@@ -56,8 +56,8 @@ class Drawing(Figure):
 
     def png(self) -> bytes:
         """The picture; equal drawings give equal bytes."""
-        # A panel of fixed proportions and long labels beside it push each other about: the layout
-        # comes near its end in a few rounds, and the first one can cut off a legend
+        # Panels of fixed proportions and the long labels beside them push each other about: the
+        # layout comes to its end in a second round, and the first one can cut off a legend
         for _ in range(2):
             self.draw_without_rendering()
         buffer = io.BytesIO()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from figure_rules import rules
+from figure_rules import nothing_is_cut_off, rules
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
@@ -49,6 +49,14 @@ def examples() -> dict[str, plots.Drawing]:
 figure, test_every_figure_is_tried, test_nothing_is_cut_off, test_picture_and_text = rules(
     examples, plots, diagrams
 )
+
+
+def test_long_labels_beside_square_panels_are_not_cut_off():
+    films = ["Toy Story", "Aladdin", "Alien", "Terminator, The", "Casablanca", "Vertigo", "Titanic"]
+    lower = np.tril(np.ones((2, 7, 7)))
+    figure = plots.attention_maps(lower / lower.sum(-1, keepdims=True), films)
+    figure.png()  # shown twice, it has settled twice
+    nothing_is_cut_off(figure)
 
 
 def test_equal_figures_have_equal_bytes():
