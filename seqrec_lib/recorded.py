@@ -25,7 +25,12 @@ def label_of(recipe: Recipe, seed: int) -> str:
 def recorded(table: str, results: Path = RESULTS) -> pd.DataFrame:
     """The recorded lines of a table; empty where there are none."""
     place = results / f"{table}.csv"
-    return pd.read_csv(place) if place.exists() else pd.DataFrame({"row": [], "seed": []})
+    return _lines(place) if place.exists() else pd.DataFrame({"row": [], "seed": []})
+
+
+def _lines(place: Path) -> pd.DataFrame:
+    """A file of recorded lines. A commit may have digits only: it stays text."""
+    return pd.read_csv(place, dtype={"commit": str})
 
 
 def lines_of(recipe: Recipe, results: Path = RESULTS) -> pd.DataFrame:
@@ -121,7 +126,7 @@ def record(
     with FileLock(locks / f"{table}.lock"):
         lines = line.to_frame().T
         if place.exists():
-            before = pd.read_csv(place)
+            before = _lines(place)
             mine = (before["row"] == line["row"]) & (before["seed"] == line["seed"])
             lines = pd.concat([before[~mine], lines]) if (~mine).any() else lines
         beside = place.with_suffix(".tmp")

@@ -149,6 +149,14 @@ def test_what_was_recorded_before_the_recipe_changed_is_not_done(shell):
     assert plan["recorded"].tolist() == [False]
 
 
+@pytest.mark.parametrize("commit", ["2145201", "0012345", "12e4567"])
+def test_a_commit_that_looks_like_a_number_stays_text(shell, monkeypatch, commit):
+    monkeypatch.setattr(runs, "_commit", lambda: commit)
+    for seed in ("4", "5"):  # the second line is written beside the first
+        shell("V", "--rows", "n=10", "--epochs", "1", "--seeds", seed)
+    assert recorded("V", shell.results)["commit"].tolist() == [commit] * 2
+
+
 def test_a_twin_of_another_table_counts(shell):
     shell("losses", "--rows", "bce n=50", "--epochs", "1", "--seeds", "7")
     plan = reproduce.plan("V", ["n=50"], [7], shell.results, epochs=1)

@@ -187,7 +187,7 @@ def test_published_run_scores_as_recorded(recorded, sample_dataset, tmp_path, mo
     publishing.main(["V__n=10__4", "short", *places])
     assert "short.safetensors" in capsys.readouterr().out
     card = json.loads((tmp_path / "short.json").read_text())
-    line = pd.read_csv(results / "V.csv").iloc[0]
+    line = reproduce.recorded("V", results).iloc[0]
     assert card["scores"]["full_ndcg"] == line["full_ndcg"]
     assert (card["seed"], card["epochs"], card["commit"]) == (4, 1, line["commit"])
     assert card["command"].endswith('reproduce V --rows "n=10" --seeds 4 --epochs 1')
