@@ -57,7 +57,7 @@ class Drawing(Figure):
     def png(self) -> bytes:
         """The picture; equal drawings give equal bytes."""
         # Panels of fixed proportions and the long labels beside them push each other about: the
-        # layout comes to its end in a second round, and the first one can cut off a legend
+        # layout needs some rounds to settle, and the first one can cut off a legend
         for _ in range(2):
             self.draw_without_rendering()
         buffer = io.BytesIO()
