@@ -22,9 +22,12 @@ from seqrec_lib.ssept import SSEPT
 
 KILLS = 20
 # A process that has imported everything once, and forks a run at every line it reads: starting
-# Python and torch anew for each kill would take most of the test's time.
+# Python and torch anew for each kill would take most of the test's time. Its torch has one thread:
+# OpenMP's threads do not survive a fork, and a child that relies on them hangs or crashes.
 NURSERY = """
 import os, sys
+import torch
+torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[2])
 from test_resume import train_small
 train_small(epochs=1)
