@@ -230,8 +230,8 @@ _DEVIATIONS = [
     (
         "epochs",
         "201 (SASRec); 2,001 unless told otherwise (SSE-PT's command)",
-        "200; SSE-PT and SSE-SASRec 400 (500 for 50+50 on ML-1M), PT 80 to 120; 150 at n=50 on "
-        "ML-1M",
+        "200; SSE-PT and SSE-SASRec 400 (on ML-1M 500 for 50+50, 300 at n=100, 150 at n=50), PT 80 "
+        "to 120 (150 at n=50 on ML-1M)",
         "SSE-PT is slow: about 0.52 at epoch 50 and 0.618 at 200 in logs of the released code",
         _ALL,
     ),
