@@ -108,9 +108,8 @@ def effects(table: pd.DataFrame, xlabel: str) -> Drawing:
     axes.set_yticks(range(len(names)), [short(str(name), 34) for name in names])
     axes.set(xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
     axes.tick_params(axis="y", length=0)
-    axes.legend(
-        frameon=False, ncols=len(sources), loc="lower left", bbox_to_anchor=(0, 1), fontsize=9
-    )
+    columns = len(sources) if len(sources) < 4 else 2  # four in a line are wider than the panel
+    axes.legend(frameon=False, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), fontsize=9)
     return drawing
 
 
