@@ -21,24 +21,18 @@ from seqrec_lib.sequences import SASRecDataSet
 from seqrec_lib.ssept import SSEPT
 
 KILLS = 20
-# A process that has imported everything once, and forks a run at every line it reads: starting
-# Python and torch anew for each kill would take most of the test's time. Its torch has one thread:
-# OpenMP's threads do not survive a fork, and a child that relies on them hangs or crashes.
-NURSERY = """
+# A run in a process of its own, as a user's is: it gets ready, and trains when it reads a line. (A
+# fork of one process that is ready would be faster, but torch's threads do not survive a fork:
+# such children hung or crashed now and then.)
+RUN = """
 import os, sys
-import torch
-torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[2])
 from test_resume import train_small
 train_small(epochs=1)
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        train_small(sys.argv[1])
-        os._exit(0)
-    print(child, flush=True)
-    status = os.waitpid(child, 0)[1]
-    print(os.waitstatus_to_exitcode(status), flush=True)
+print("ready", flush=True)
+if sys.stdin.readline():  # "" when it is not needed any more
+    train_small(sys.argv[1])
+os._exit(0)
 """
 
 
@@ -73,37 +67,39 @@ def undisturbed():
     return train_small()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the test forks runs to kill, and cannot here")
-def test_killed_at_random_moments_it_ends_with_the_same_weights(tmp_path, undisturbed):
-    moments = random.Random(7)
-    folder, kills = tmp_path / "run", 0
-    folder.mkdir()
-    nursery = subprocess.Popen(
-        [sys.executable, "-c", NURSERY, str(folder), str(Path(__file__).parent)],
+def start(folder):
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, str(folder), str(Path(__file__).parent)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    with nursery:
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a killed process does not say so there")
+def test_killed_at_random_moments_it_ends_with_the_same_weights(tmp_path, undisturbed):
+    moments = random.Random(7)
+    folder, kills = tmp_path / "run", 0
+    folder.mkdir()
+    with contextlib.ExitStack() as runs:
+        after = runs.enter_context(start(folder))  # gets ready while the one before it runs
         while kills < KILLS:
-            nursery.stdin.write("\n")
-            nursery.stdin.flush()
-            child = int(nursery.stdout.readline())
+            run, after = after, runs.enter_context(start(folder))
+            assert run.stdout.readline() == "ready\n"
+            run.stdin.write("\n")
+            run.stdin.flush()
             # Half of the kills aim at the writing of a checkpoint, the others at any moment.
             if kills % 2:
                 wait_for_change(folder)
             time.sleep(moments.uniform(0, 0.02 if kills % 2 else 0.15))
-            with contextlib.suppress(ProcessLookupError):  # it may have ended just now
-                os.kill(child, signal.SIGKILL)
-            code = int(nursery.stdout.readline())
-            if code == 0:  # the run was faster than the kill: start anew, and count no kill
+            run.kill()
+            if run.wait() == 0:  # the run was faster than the kill: start anew, and count no kill
                 assert same_weights(train_small(folder)[0], undisturbed[0])
                 for file in folder.iterdir():
                     file.unlink()
             else:
-                assert code == -signal.SIGKILL
+                assert run.returncode == -signal.SIGKILL
                 kills += 1
-        nursery.stdin.close()
     model, history = train_small(folder)
     assert history == undisturbed[1]
     assert same_weights(model, undisturbed[0])
