@@ -1,5 +1,6 @@
 """Figures show what they are given, say it in words, and can be told apart without colour."""
 
+import io
 import itertools
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import torch
 from figure_rules import nothing_is_cut_off, rules
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from seqrec_lib import diagrams, drawing, plots
 
@@ -62,6 +64,23 @@ def test_long_labels_beside_square_panels_are_not_cut_off():
 def test_equal_figures_have_equal_bytes():
     one, two = (plots.heatmap(np.eye(3), "a", "b", "c").png() for _ in range(2))
     assert one == two
+
+
+def test_small_files_look_like_the_whole_picture():
+    figure = plots.heatmap(np.arange(1600).reshape(40, 40) ** 2, "rows", "columns", "colour")
+    small = figure.png()
+    whole = io.BytesIO()
+    figure.savefig(whole, format="png", dpi="figure")
+    seen, wanted = (
+        np.asarray(Image.open(file).convert("RGB"), dtype=float)
+        for file in (io.BytesIO(small), whole)
+    )
+    colours = len(np.unique(wanted.reshape(-1, 3), axis=0))
+    assert colours > 256 >= len(np.unique(seen.reshape(-1, 3), axis=0))
+    off = np.abs(seen - wanted)  # of 255
+    assert off.mean() < 0.5
+    assert off.max() < 32, "something has the colour of something else"
+    assert len(small) < len(whole.getvalue()) / 2
 
 
 def test_pyplot_is_never_loaded():
