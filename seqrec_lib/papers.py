@@ -55,7 +55,7 @@ _NOTES = {
         "validation still rises at epoch 200"
     ),
     ("IV", "games no-dropout"): (
-        "best at epoch 30 by validation, which falls by 0.015 until epoch 200"
+        "not explained; every seed is best at epoch 30 by validation, which falls from there on"
     ),
     ("IV", "games blocks=1"): "not explained; 0.0035 below our default, in print 0.0048 above",
     ("IV", "games heads=2"): "not explained; level with our default, in print 0.0049 below",
