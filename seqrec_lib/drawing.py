@@ -62,7 +62,7 @@ class Drawing(Figure):
         for _ in range(2):
             self.draw_without_rendering()
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi="figure", metadata={"Software": None})
+        self.savefig(buffer, format="png", dpi="figure")
         return _small(buffer)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:

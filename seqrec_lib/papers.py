@@ -91,7 +91,7 @@ _NOTES = {
         "reports 0.1726 among all films"
     ),
     ("losses", "sampled-softmax n=200 d=128 sse"): (
-        "settled by validation among all films: at n=50, 60 epochs, 0.175 with width 100 and SSE, "
+        "tried, by validation among all films: at n=50, 60 epochs, 0.175 with width 100 and SSE, "
         "0.161 with neither; at n=200 0.191 at epoch 50, and 0.194 after 10 more at the lower rate"
     ),
     ("baselines", "ml-1m markov-chain"): "counted; the paper's FMC is factorised: 0.4676",
