@@ -1,15 +1,11 @@
 """The comparison with the papers: means, spread and verdicts by hand, and honest names."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from seqrec_lib.papers import comparison, deviations, verdict
 from seqrec_lib.recipes import TABLES, rows_of
-from seqrec_lib.recorded import RESULTS
 
 
 def line(recipe, seed, ndcg, epochs=None, settings=None) -> dict:
@@ -155,26 +151,3 @@ def test_deviations_are_complete_sentences_of_all_columns():
     assert (table.map(len) > 2).all().all()
     for tables in table["tables"]:
         assert tables == "all" or set(tables.split(", ")) <= set(TABLES)
-
-
-README = Path(__file__).resolve().parents[1] / "README.md"
-LINE = re.compile(r'^\|.*\| `(\S+) --rows "([^"]+)"` \|$', re.MULTILINE)
-
-
-def shown(row):
-    """The cells of a line of the README's results, from the recorded runs."""
-    ours = f"{row['ours']:.4f}"
-    if row["seeds"] > 1:
-        ours += f" ({row['lowest']:.4f} to {row['highest']:.4f})"
-    paper = "" if np.isnan(row["paper"]) else f"{row['paper']:.4f}"
-    return [f"{row['epochs']:.0f}", str(row["seeds"]), ours, paper, f"{row['ours_full']:.4f}"]
-
-
-def test_the_readmes_results_are_what_is_recorded():
-    found = list(LINE.finditer(README.read_text(encoding="utf-8")))
-    assert len(found) > 5
-    for match in found:
-        table, name = match.groups()
-        dataset = "Games" if "games" in name else "ML-1M"
-        cells = [cell.strip() for cell in match[0].strip("|").split("|")]
-        assert cells[1:-1] == shown(row_of(table, RESULTS, name, dataset)), match[0]
