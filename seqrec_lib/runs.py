@@ -190,18 +190,22 @@ def _curve(history: dict[str, list[float]]) -> pd.DataFrame:
     return curve.merge(pd.DataFrame({"epoch": checked, **values}), on="epoch", how="left")
 
 
-def _commit() -> str:
-    try:
+def _commit(code: Path = Path(__file__)) -> str:
+    """The commit that the code is of, with "+" if the code was changed since; blank without one."""
+
+    def git(*words: str) -> str:
         done = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
+            ["git", *words], cwd=code.parent, capture_output=True, text=True, check=True
         )
+        return done.stdout.strip()
+
+    try:
+        if not git("ls-files", code.name):  # installed in a folder of somebody else's repository
+            return ""
+        changed = git("status", "--porcelain", "--", ".")
+        return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return done.stdout.strip()
 
 
 # How long it will take ---------------------------------------------------------------------------

@@ -1,5 +1,8 @@
 """The command that reproduces tables: plans, runs, goes on, records once, and reads back."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -155,6 +158,31 @@ def test_a_commit_that_looks_like_a_number_stays_text(shell, monkeypatch, commit
     for seed in ("4", "5"):  # the second line is written beside the first
         shell("V", "--rows", "n=10", "--epochs", "1", "--seeds", seed)
     assert recorded("V", shell.results)["commit"].tolist() == [commit] * 2
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_run_notes_the_commit_of_its_code_and_whether_it_was_changed(tmp_path):
+    def git(*words):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        words = ["git", "-C", str(tmp_path), *who, *words]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+
+    code, beside = tmp_path / "library" / "runs.py", tmp_path / "data.csv"
+    code.parent.mkdir()
+    code.write_text("one = 1")
+    beside.write_text("a\n")
+    git("init")
+    assert runs._commit(code) == "", "nothing of it is committed"
+    git("add", "data.csv")
+    git("commit", "-m", "somebody else's")
+    assert runs._commit(code) == "", "the commit of another project"
+    git("add", "library")
+    git("commit", "-m", "the library")
+    commit = git("rev-parse", "--short", "HEAD")
+    beside.write_text("a\n1\n")  # what was recorded just before is no change of the code
+    assert runs._commit(code) == commit
+    code.write_text("one = 2")
+    assert runs._commit(code) == commit + "+"
 
 
 def test_a_twin_of_another_table_counts(shell):
