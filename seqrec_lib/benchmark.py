@@ -20,7 +20,6 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -39,6 +38,7 @@ from seqrec_lib.benchmark_turns import Result, Setup, SideFailedError, measure, 
 from seqrec_lib.benchmark_worker import save_dataset
 from seqrec_lib.datasets import load_movielens
 from seqrec_lib.fetch import FILES
+from seqrec_lib.provenance import processor
 from seqrec_lib.sample import make_sample
 from seqrec_lib.sequences import SASRecDataSet, prepare
 
@@ -239,19 +239,6 @@ def about_machine() -> list[str]:
             "Times and ratios mislead; wait until nothing else runs."
         )
     return lines
-
-
-def processor() -> str:
-    """The processor's name, as the system tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    if sys.platform == "darwin":
-        asked = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

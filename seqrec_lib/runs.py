@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import datetime
 import math
-import platform
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ import seqrec_lib
 from seqrec_lib.baselines import MarkovChain, Popularity
 from seqrec_lib.checkpoints import save_model
 from seqrec_lib.metrics import summarise
+from seqrec_lib.provenance import commit, processor
 from seqrec_lib.ranking import full_ranks, sampled_ranks
 from seqrec_lib.ranks import Ranks
 from seqrec_lib.recipes import Recipe
@@ -166,13 +165,13 @@ def _line(
             for column, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
                 number = round(float(table[column][metric]), 5)
                 values[f"{protocol}_{metric.lower().replace('@10', '')}{suffix}"] = number
-    name = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or "cpu"
+    name = torch.cuda.get_device_name() if device.type == "cuda" else processor()
     values |= {
         "seconds": round(seconds, 1),
         "device": f"{name}, {torch.get_num_threads()} threads",
         "library": seqrec_lib.__version__,
         "torch": torch.__version__,
-        "commit": _commit(),
+        "commit": commit(),
         "date": datetime.date.today().isoformat(),
         "settings": recipe.settings,
     }
@@ -188,24 +187,6 @@ def _curve(history: dict[str, list[float]]) -> pd.DataFrame:
     curve = pd.DataFrame({"epoch": range(1, last + 1), "loss": history["loss"]})
     values = {name: history[name] for name in ("val_ndcg", "val_hr")}
     return curve.merge(pd.DataFrame({"epoch": checked, **values}), on="epoch", how="left")
-
-
-def _commit(code: Path = Path(__file__)) -> str:
-    """The commit that the code is of, with "+" if the code was changed since; blank without one."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", *words], cwd=code.parent, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    try:
-        if not git("ls-files", code.name):  # installed in a folder of somebody else's repository
-            return ""
-        changed = git("status", "--porcelain", "--", ".")
-        return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
 
 
 # How long it will take ---------------------------------------------------------------------------

@@ -1,15 +1,14 @@
 """The command that reproduces tables: plans, runs, goes on, records once, and reads back."""
 
-import shutil
-import subprocess
-
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from seqrec_lib import reproduce, runs
 from seqrec_lib.baselines import Popularity
 from seqrec_lib.metrics import summarise
+from seqrec_lib.provenance import processor
 from seqrec_lib.published import printed, published
 from seqrec_lib.ranking import full_ranks, sampled_ranks
 from seqrec_lib.recipes import RECIPES, TABLES, rows_of
@@ -116,6 +115,8 @@ def test_a_run_is_planned_recorded_and_not_run_again(shell, sample_dataset):
     line = recorded("V", shell.results).iloc[0]
     assert (line["row"], line["seed"], line["epochs"]) == ("n=10", 4, 2)
     assert line["sampled_ndcg_low"] < line["sampled_ndcg"] < line["sampled_ndcg_high"]
+    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
+    assert line["device"] == f"{machine}, {torch.get_num_threads()} threads"
     label = "V__n=10__4"
     curve = curve_of(label, shell.results)
     assert curve.index.tolist() == [1, 2]
@@ -154,35 +155,10 @@ def test_what_was_recorded_before_the_recipe_changed_is_not_done(shell):
 
 @pytest.mark.parametrize("commit", ["2145201", "0012345", "12e4567"])
 def test_a_commit_that_looks_like_a_number_stays_text(shell, monkeypatch, commit):
-    monkeypatch.setattr(runs, "_commit", lambda: commit)
+    monkeypatch.setattr(runs, "commit", lambda: commit)
     for seed in ("4", "5"):  # the second line is written beside the first
         shell("V", "--rows", "n=10", "--epochs", "1", "--seeds", seed)
     assert recorded("V", shell.results)["commit"].tolist() == [commit] * 2
-
-
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-def test_a_run_notes_the_commit_of_its_code_and_whether_it_was_changed(tmp_path):
-    def git(*words):
-        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        words = ["git", "-C", str(tmp_path), *who, *words]
-        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
-
-    code, beside = tmp_path / "library" / "runs.py", tmp_path / "data.csv"
-    code.parent.mkdir()
-    code.write_text("one = 1")
-    beside.write_text("a\n")
-    git("init")
-    assert runs._commit(code) == "", "nothing of it is committed"
-    git("add", "data.csv")
-    git("commit", "-m", "somebody else's")
-    assert runs._commit(code) == "", "the commit of another project"
-    git("add", "library")
-    git("commit", "-m", "the library")
-    commit = git("rev-parse", "--short", "HEAD")
-    beside.write_text("a\n1\n")  # what was recorded just before is no change of the code
-    assert runs._commit(code) == commit
-    code.write_text("one = 2")
-    assert runs._commit(code) == commit + "+"
 
 
 def test_a_twin_of_another_table_counts(shell):
