@@ -14,6 +14,7 @@ torch.distributed carries the messages: NCCL between GPUs, gloo between CPUs.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -151,6 +152,10 @@ def processes(timeout: float = 60.0) -> Iterator[World]:
             )
         device = torch.device("cuda", place)
         torch.cuda.set_device(device)
+    # Functions of this module take the group of the moment of its import as a default, and so keep
+    # it. The first step of Adam imports it: the group's threads then outlived `destroy`, and when
+    # one of them let a tensor go as Python ended, the process aborted.
+    importlib.import_module("torch.distributed.nn.functional")
     with _listening():
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if device else "gloo", timeout=timedelta(seconds=timeout)

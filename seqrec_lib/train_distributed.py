@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -120,9 +119,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    status = main()
-    # The work is done and written. When torch's threads were taken apart at exit, now and then a
-    # process aborted ("terminate called without an active exception"), and torchrun failed the run.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status or 0)
+    sys.exit(main())

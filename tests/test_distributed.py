@@ -98,6 +98,12 @@ def test_one_process_speaks(two):
     assert two[1].count("epochs of") == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are read from Linux's /proc")
+def test_the_threads_of_the_group_end_with_its_block(two):
+    """One that is left may need Python when that has ended: the process then aborts."""
+    assert two[1].count("left of the group: []") == 2
+
+
 def test_a_process_that_dies_ends_the_run_which_goes_on_later(tmp_path):
     started = time.monotonic()
     done = torchrun("die", tmp_path)

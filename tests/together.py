@@ -118,3 +118,6 @@ if __name__ == "__main__":
             outcome = globals()[name](place)
             if world.first:
                 torch.save(outcome, place / f"{name}.pt")
+    # Linux names its threads; elsewhere there is nothing to read, and so nothing to find.
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    print("left of the group:", sorted(name for name in names if "gloo" in name))
