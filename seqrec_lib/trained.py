@@ -29,7 +29,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "data" / "checkpoints"
 # The models of the series: name → table, row and seed of the run that they come from
 SERIES = {
     "sasrec-ml-1m": ("III", "ml-1m", 1),
-    "ssept-ml-1m": ("SSE-PT", "sse-pt n=200 50+50", 1),
+    "ssept-ml-1m": ("SSE-PT", "sse-pt n=200 50+100", 2),
     "sasrec-no-positions-ml-1m": ("IV", "ml-1m no-positional-embedding", 1),
 }
 _RAW_ITEMS, _RAW_USERS = "raw_item_ids", "raw_user_ids"

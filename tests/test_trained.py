@@ -136,7 +136,7 @@ def test_sample_is_refused_by_what_was_trained_on_other_films(sample_dataset, tm
 def test_unknown_and_missing_names_say_what_to_do(tmp_path):
     with pytest.raises(LookupError, match="no trained model 'bert'; choose from 'sasrec-ml-1m'"):
         sl.load_trained("bert", titled(), tmp_path)
-    with pytest.raises(LookupError, match=r'reproduce SSE-PT --rows "sse-pt n=200 50\+50"'):
+    with pytest.raises(LookupError, match=r'reproduce SSE-PT --rows "sse-pt n=200 50\+100"'):
         sl.load_trained("ssept-ml-1m", titled(), tmp_path)
 
 
