@@ -8,58 +8,92 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from seqrec_lib.common.version import __version__ as __version__
 
 _HOME = {
-    "seqrec_lib.layers": (
+    "seqrec_lib.data.sequences": (
+        "pad_sequences",
+        "Sequences",
+    ),
+    "seqrec_lib.data.dataset": ("SASRecDataSet",),
+    "seqrec_lib.data.preparation": (
+        "filter_ratings",
+        "prepare",
+    ),
+    "seqrec_lib.data.movielens": ("load_movielens",),
+    "seqrec_lib.data.loading": ("load_for_notebook",),
+    "seqrec_lib.data.readers": ("read_interactions",),
+    "seqrec_lib.data.sample.world": ("make_sample",),
+    "seqrec_lib.network.layers": (
         "Encoder",
         "EncoderLayer",
         "LayerNormalization",
         "MultiHeadAttention",
         "PointWiseFeedForward",
-        "pad_sequences",
     ),
-    "seqrec_lib.sasrec": ("SASREC",),
-    "seqrec_lib.ssept": ("SSEPT",),
-    "seqrec_lib.config": ("build_model",),
-    "seqrec_lib.losses": ("BCE", "GBCE", "CrossEntropy", "SampledSoftmax"),
-    "seqrec_lib.sampling": ("WarpSampler",),
-    "seqrec_lib.sequences": ("SASRecDataSet", "Sequences", "filter_ratings", "prepare"),
-    "seqrec_lib.datasets": ("load_movielens", "load_for_notebook", "read_interactions"),
-    "seqrec_lib.sample": ("make_sample",),
-    "seqrec_lib.ranking": ("full_ranks", "sampled_ranks"),
-    "seqrec_lib.metrics": ("compare", "summarise"),
-    "seqrec_lib.baselines": ("ItemKNN", "MarkovChain", "Popularity"),
-    "seqrec_lib.recommendation": ("recommend", "similar_items"),
-    "seqrec_lib.weights": ("read_weights",),
-    "seqrec_lib.trained": ("load_trained", "trained_models"),
+    "seqrec_lib.models.sasrec": ("SASREC",),
+    "seqrec_lib.models.ssept": ("SSEPT",),
+    "seqrec_lib.models.files": (
+        "build_model",
+        "read_weights",
+    ),
+    "seqrec_lib.models.trained": (
+        "load_trained",
+        "trained_models",
+    ),
+    "seqrec_lib.training.losses": (
+        "BCE",
+        "GBCE",
+        "CrossEntropy",
+        "SampledSoftmax",
+    ),
+    "seqrec_lib.training.sampling": ("WarpSampler",),
+    "seqrec_lib.evaluation.ranking": (
+        "full_ranks",
+        "sampled_ranks",
+    ),
+    "seqrec_lib.evaluation.metrics": (
+        "compare",
+        "summarise",
+    ),
+    "seqrec_lib.evaluation.baselines": (
+        "ItemKNN",
+        "MarkovChain",
+        "Popularity",
+    ),
+    "seqrec_lib.evaluation.recommendation": (
+        "recommend",
+        "similar_items",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_MODULE_OF)
 
 if TYPE_CHECKING:
-    from seqrec_lib.baselines import ItemKNN, MarkovChain, Popularity
-    from seqrec_lib.config import build_model
-    from seqrec_lib.datasets import load_for_notebook, load_movielens, read_interactions
-    from seqrec_lib.layers import (
+    from seqrec_lib.data.dataset import SASRecDataSet
+    from seqrec_lib.data.loading import load_for_notebook
+    from seqrec_lib.data.movielens import load_movielens
+    from seqrec_lib.data.preparation import filter_ratings, prepare
+    from seqrec_lib.data.readers import read_interactions
+    from seqrec_lib.data.sample.world import make_sample
+    from seqrec_lib.data.sequences import Sequences, pad_sequences
+    from seqrec_lib.evaluation.baselines import ItemKNN, MarkovChain, Popularity
+    from seqrec_lib.evaluation.metrics import compare, summarise
+    from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
+    from seqrec_lib.evaluation.recommendation import recommend, similar_items
+    from seqrec_lib.models.files import build_model, read_weights
+    from seqrec_lib.models.sasrec import SASREC
+    from seqrec_lib.models.ssept import SSEPT
+    from seqrec_lib.models.trained import load_trained, trained_models
+    from seqrec_lib.network.layers import (
         Encoder,
         EncoderLayer,
         LayerNormalization,
         MultiHeadAttention,
         PointWiseFeedForward,
-        pad_sequences,
     )
-    from seqrec_lib.losses import BCE, GBCE, CrossEntropy, SampledSoftmax
-    from seqrec_lib.metrics import compare, summarise
-    from seqrec_lib.ranking import full_ranks, sampled_ranks
-    from seqrec_lib.recommendation import recommend, similar_items
-    from seqrec_lib.sample import make_sample
-    from seqrec_lib.sampling import WarpSampler
-    from seqrec_lib.sasrec import SASREC
-    from seqrec_lib.sequences import SASRecDataSet, Sequences, filter_ratings, prepare
-    from seqrec_lib.ssept import SSEPT
-    from seqrec_lib.trained import load_trained, trained_models
-    from seqrec_lib.weights import read_weights
+    from seqrec_lib.training.losses import BCE, GBCE, CrossEntropy, SampledSoftmax
+    from seqrec_lib.training.sampling import WarpSampler
 
 
 def __getattr__(name: str) -> Any:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import tiny
 
-from seqrec_lib.sample import SampleWorld, make_sample
-from seqrec_lib.sasrec import SASREC
-from seqrec_lib.sequences import SASRecDataSet, prepare
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.preparation import prepare
+from seqrec_lib.data.sample.world import SampleWorld, make_sample
+from seqrec_lib.models.sasrec import SASREC
 
 
 @pytest.fixture(scope="session")

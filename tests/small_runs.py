@@ -3,7 +3,7 @@
 import tiny
 import torch
 
-from seqrec_lib.sampling import WarpSampler
+from seqrec_lib.training.sampling import WarpSampler
 
 
 def sampler_of(data, seed=2, **options):

@@ -14,9 +14,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from seqrec_lib.datasets import read_interactions, read_movielens
-from seqrec_lib.fetch import FILES
-from seqrec_lib.sequences import SASRecDataSet, Sequences, filter_ratings, prepare
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.download import FILES
+from seqrec_lib.data.movielens import read_movielens
+from seqrec_lib.data.preparation import filter_ratings, prepare
+from seqrec_lib.data.readers import read_interactions
+from seqrec_lib.data.sequences import Sequences
 
 LARGEST_ID = 2**31 - 1
 Result = TypeVar("Result")

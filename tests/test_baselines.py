@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from seqrec_lib.baselines import ItemKNN, MarkovChain, Popularity
-from seqrec_lib.metrics import summarise
-from seqrec_lib.ranking import full_ranks, sampled_ranks
-from seqrec_lib.sequences import SASRecDataSet
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.evaluation.baselines import ItemKNN, MarkovChain, Popularity
+from seqrec_lib.evaluation.metrics import summarise
+from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 
 BASELINES = [Popularity, MarkovChain, ItemKNN]
 
@@ -95,7 +95,9 @@ def test_the_chain_counts_what_came_next():
 
 @pytest.mark.parametrize(("neighbours", "last"), [(100, 20), (3, 20), (100, 2)])
 def test_item_knn_adds_up_cosines_of_near_neighbours(neighbours, last, monkeypatch):
-    monkeypatch.setattr("seqrec_lib.baselines._SIMILARITIES_AT_ONCE", 100)  # several blocks
+    monkeypatch.setattr(
+        "seqrec_lib.evaluation.baselines._SIMILARITIES_AT_ONCE", 100
+    )  # several blocks
     data = dataset()
     people = {i: {u for u in data.sequences if i in data.train[u]} for i in range(1, 27)}
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from seqrec_lib.benchmark import about_machine, choose_rows, load_data, main
-from seqrec_lib.benchmark_rows import BATCH, ROWS, Row, Work
-from seqrec_lib.benchmark_table import table, table_of
-from seqrec_lib.benchmark_turns import Measured, Result, SideFailedError, take_turns
-from seqrec_lib.sequences import SASRecDataSet
+from seqrec_lib.benchmark.__main__ import about_machine, choose_rows, main
+from seqrec_lib.benchmark.rows import BATCH, ROWS, Row, Work
+from seqrec_lib.benchmark.table import table, table_of
+from seqrec_lib.benchmark.turns import Measured, Result, SideFailedError, take_turns
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.loading import load_data
 
 ROW = Row("some", "some work", lambda bench: Work(lambda: None, 1))
 
@@ -200,7 +201,7 @@ def test_missing_data_comes_with_the_remedy(monkeypatch):
     def nowhere(name: str) -> None:
         raise FileNotFoundError(f"{name} is not on this machine: download it")
 
-    monkeypatch.setattr("seqrec_lib.benchmark.load_movielens", nowhere)
+    monkeypatch.setattr("seqrec_lib.data.loading.load_movielens", nowhere)
     with pytest.raises(FileNotFoundError, match=r"download it\n.*--data sample"):
         load_data("ml-1m")
 
@@ -215,7 +216,7 @@ def test_data_from_a_file_and_the_sample(tiny, tiny_file):
 STUB = """\
     #!{python}
     import json, sys
-    assert sys.argv[1] == "-I" and sys.argv[2].endswith("benchmark_peer.py"), sys.argv
+    assert sys.argv[1] == "-I" and sys.argv[2].endswith("peer.py"), sys.argv
     settings = json.loads(sys.argv[3])
     def say(**values): print(json.dumps(values), flush=True)
     {end}

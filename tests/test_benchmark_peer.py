@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from seqrec_lib import benchmark_peer
-from seqrec_lib.benchmark_worker import save_dataset
-from seqrec_lib.sequences import SASRecDataSet
+from seqrec_lib.benchmark import peer as benchmark_peer
+from seqrec_lib.benchmark.worker import save_dataset
+from seqrec_lib.data.dataset import SASRecDataSet
 
 
 def test_peer_script_imports_nothing_that_its_interpreter_may_lack():
@@ -156,7 +156,7 @@ def test_peer_ends_when_nobody_listens(fake_rectools, saved):
 
 def test_peak_memory_is_the_process_s_own():
     script = (
-        "from seqrec_lib.benchmark_peer import peak_memory; before = peak_memory();"
+        "from seqrec_lib.benchmark.peer import peak_memory; before = peak_memory();"
         "x = b'x' * (200 << 20); del x; print(before, peak_memory())"
     )
     done = subprocess.run(

@@ -5,9 +5,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from seqrec_lib import attention_kernels, kernels
-from seqrec_lib.benchmark_profile import named_kernels, profile, some_users
-from seqrec_lib.benchmark_rows import (
+from seqrec_lib.benchmark.profile import named_kernels, profile, some_users
+from seqrec_lib.benchmark.rows import (
     BATCH,
     ROWS,
     Bench,
@@ -17,10 +16,11 @@ from seqrec_lib.benchmark_rows import (
     sequence_flops,
     train_epoch,
 )
-from seqrec_lib.rows import PaddedRows
-from seqrec_lib.sasrec import SASREC
-from seqrec_lib.sequences import SASRecDataSet
-from seqrec_lib.ssept import SSEPT
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.models.sasrec import SASREC
+from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.network.fast import attention_kernels, kernels
+from seqrec_lib.network.rows import PaddedRows
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqrec_lib import benchmark, benchmark_scaling, benchmark_scaling_points
-from seqrec_lib.benchmark_scaling import CURVES, Curve
-from seqrec_lib.readers import RATINGS_CSV, read_ratings
+from seqrec_lib.benchmark import __main__ as benchmark
+from seqrec_lib.benchmark import curves as benchmark_scaling
+from seqrec_lib.benchmark import points as benchmark_scaling_points
+from seqrec_lib.benchmark.curves import CURVES, Curve
+from seqrec_lib.data.readers import RATINGS_CSV, read_ratings
 
 
 @pytest.mark.parametrize("tables", ["sparse", "dense"])

@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqrec_lib import fetch, readers
-from seqrec_lib.datasets import load_for_notebook, load_movielens, read_interactions, read_movielens
+from seqrec_lib.data import download as fetch
+from seqrec_lib.data import readers
+from seqrec_lib.data.loading import load_for_notebook
+from seqrec_lib.data.movielens import load_movielens, read_movielens
+from seqrec_lib.data.readers import read_interactions
 
 UNKNOWN, COMEDY, CRIME = 0, 5, 6  # places of the genre flags in u.item
 

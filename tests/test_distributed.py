@@ -10,7 +10,7 @@ import pytest
 import together
 import torch
 
-from seqrec_lib.distributed import World, current, processes
+from seqrec_lib.common.distributed import World, current, processes
 
 HERE = Path(__file__).parent
 

@@ -11,12 +11,14 @@ import tiny
 import torch
 from torch.nn import functional
 
-from seqrec_lib import engine, inference
-from seqrec_lib.engine import PackedEngine, PaddedEngine
-from seqrec_lib.layers import LAYOUTS, NORMS
-from seqrec_lib.losses import BCE, GBCE, CrossEntropy, SampledSoftmax
-from seqrec_lib.rows import PaddedRows
-from seqrec_lib.ssept import SSEPT
+from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.network import scoring as inference
+from seqrec_lib.network.layers import LAYOUTS, NORMS
+from seqrec_lib.network.rows import PaddedRows
+from seqrec_lib.training.engine import PaddedEngine
+from seqrec_lib.training import engine, packed_engine
+from seqrec_lib.training.losses import BCE, GBCE, CrossEntropy, SampledSoftmax
+from seqrec_lib.training.packed_engine import PackedEngine
 
 LOSSES = [
     BCE(),
@@ -134,7 +136,7 @@ def test_a_step_of_each_variant_is_the_textbooks(make, options):
 
 
 def test_many_groups_a_thread_are_the_same_step(make, monkeypatch):
-    monkeypatch.setattr(engine, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(packed_engine, "ROWS_AT_ONCE", 4)
     model = stirred(make())
     batch = tiny.batch_of([*LENGTHS, *LENGTHS])
     for loss in (BCE(), GBCE(12), CrossEntropy()):

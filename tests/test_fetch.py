@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seqrec_lib import fetch
+from seqrec_lib.data import download as fetch
 
 NAME = "ml-1m"
 GOOD = {

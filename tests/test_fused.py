@@ -4,10 +4,10 @@ import pytest
 import tiny
 import torch
 
-from seqrec_lib.engine import PaddedEngine
-from seqrec_lib.fused import FusedRows
-from seqrec_lib.losses import BCE
-from seqrec_lib.rows import PaddedRows
+from seqrec_lib.network.fused import FusedRows
+from seqrec_lib.network.rows import PaddedRows
+from seqrec_lib.training.engine import PaddedEngine
+from seqrec_lib.training.losses import BCE
 
 LENGTHS = [1, 3, 6, 2, 0, 5, 6]
 
@@ -68,7 +68,7 @@ def test_training_by_name_and_what_does_not_go_together():
     data = tiny.dataset()
 
     def train(**options):
-        from seqrec_lib.sampling import WarpSampler
+        from seqrec_lib.training.sampling import WarpSampler
 
         model = tiny.sasrec()
         sampler = WarpSampler(data.train, data.usernum, data.itemnum, 4, tiny.LENGTH, seed=2)

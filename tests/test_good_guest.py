@@ -77,7 +77,7 @@ def test_import_brings_nothing_but_the_library_itself(imported, record_property)
 
 
 def test_a_model_and_its_data_need_no_heavy_package(imported):
-    assert "seqrec_lib.sasrec" in imported["names"]
+    assert "seqrec_lib.models.sasrec" in imported["names"]
     assert loaded(imported["names"]) & HEAVY == set()
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from seqrec_lib import ranking, recommendation
-from seqrec_lib.sequences import SASRecDataSet, Sequences
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.sequences import Sequences
+from seqrec_lib.evaluation import ranking, recommendation
 
 BLOCK = 2**25  # what the documentation promises: 128 MiB of float32
 ITEMS = 3_000_000

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from seqrec_lib.layers import (
+from seqrec_lib.data.sequences import pad_sequences
+from seqrec_lib.network.layers import (
     LAYOUTS,
     NORMS,
     Encoder,
@@ -17,9 +18,8 @@ from seqrec_lib.layers import (
     LayerNormalization,
     MultiHeadAttention,
     PointWiseFeedForward,
-    pad_sequences,
 )
-from seqrec_lib.rows import PaddedRows
+from seqrec_lib.network.rows import PaddedRows
 
 
 def noise(*shape, seed=0):

@@ -6,7 +6,7 @@ from test_packed import LENGTHS, RATES, N, maps_of, near, noise, rows
 from torch import nn
 from torch.nn import functional
 
-from seqrec_lib.packed import dots
+from seqrec_lib.network.fast.packed import dots
 
 
 @pytest.mark.parametrize("residual", [False, True])

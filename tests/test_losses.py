@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from seqrec_lib import losses
-from seqrec_lib.losses import BCE, GBCE, LOSSES, CrossEntropy, SampledSoftmax, as_loss
+from seqrec_lib.training import losses
+from seqrec_lib.training.losses import BCE, GBCE, LOSSES, CrossEntropy, SampledSoftmax, as_loss
 
 N, ITEMS, D = 10, 7, 4
 EVERY = [

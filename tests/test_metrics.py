@@ -7,11 +7,17 @@ import torch
 from scipy import stats
 from torchmetrics.functional import retrieval
 
-from seqrec_lib.catalogue import catalogue_coverage, describe_lists, gini, popularity_bias
-from seqrec_lib.metrics import compare, expected_sampled_hit_rate, summarise, user_values
-from seqrec_lib.ranking import full_ranks, rank_of_target, sampled_ranks
-from seqrec_lib.ranks import Ranks
-from seqrec_lib.sequences import SASRecDataSet
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.evaluation.catalogue import (
+    catalogue_coverage,
+    describe_lists,
+    gini,
+    popularity_bias,
+)
+from seqrec_lib.evaluation.metrics import compare, summarise, user_values
+from seqrec_lib.evaluation.protocols import expected_sampled_hit_rate
+from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
+from seqrec_lib.evaluation.ranks import Ranks, rank_of_target
 
 METRICS = ["HR@1", "HR@5", "HR@10", "NDCG@1", "NDCG@5", "NDCG@10", "MRR@5", "MRR"]
 
@@ -177,7 +183,7 @@ def test_intervals_are_seeded_and_checked():
 def test_memory_bounds_change_nothing(monkeypatch):
     a, b = random_ranks(seed=1), random_ranks(seed=2)
     whole, compared = summarise(a), compare(a, b, ["MRR"], seed=3)
-    monkeypatch.setattr("seqrec_lib.metrics._NUMBERS_AT_ONCE", 5000)
+    monkeypatch.setattr("seqrec_lib.evaluation.metrics._NUMBERS_AT_ONCE", 5000)
     pd.testing.assert_frame_equal(summarise(a), whole)
     pd.testing.assert_frame_equal(
         compare(a, b, ["MRR"], seed=3).iloc[:, :-1], compared.iloc[:, :-1]

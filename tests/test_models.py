@@ -8,9 +8,9 @@ import reference
 import tiny
 import torch
 
-from seqrec_lib.layers import LAYOUTS, NORMS
-from seqrec_lib.sasrec import SASREC
-from seqrec_lib.ssept import SSEPT
+from seqrec_lib.models.sasrec import SASREC
+from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.network.layers import LAYOUTS, NORMS
 
 HISTORIES = tiny.histories([0, 1, 2, 5, 6, 11])
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from seqrec_lib.negatives import Complement, WeightedComplement
+from seqrec_lib.data.unseen import Complement, WeightedComplement
 
 
 def flat(histories: list[list[int]]) -> SimpleNamespace:

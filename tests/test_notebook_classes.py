@@ -10,8 +10,8 @@ import torch
 from notebook_code import defined_in, definitions_of
 from test_notebook_rules import code
 
-from seqrec_lib import layers
-from seqrec_lib.sasrec import SASREC
+from seqrec_lib.models.sasrec import SASREC
+from seqrec_lib.network import layers
 
 LENGTHS = [0, 1, 3, 5, 6, 9]  # of histories: T is 6, so one is all padding and one is cut
 T, D = tiny.LENGTH, 8

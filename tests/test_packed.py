@@ -9,10 +9,10 @@ from scipy import stats
 from torch import nn
 from torch.nn import functional
 
-from seqrec_lib import attention_kernels, kernels
-from seqrec_lib.layers import MultiHeadAttention
-from seqrec_lib.packed import PackedRows, threshold_of
-from seqrec_lib.rows import PaddedRows
+from seqrec_lib.network.fast import attention_kernels, kernels
+from seqrec_lib.network.fast.packed import PackedRows, threshold_of
+from seqrec_lib.network.layers import MultiHeadAttention
+from seqrec_lib.network.rows import PaddedRows
 
 LENGTHS = [1, 5, 33, 31, 32, 2, 64, 65, 1, 70]  # 32 queries make a block of attention
 N = sum(LENGTHS)

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqrec_lib.papers import comparison, deviations, verdict
-from seqrec_lib.recipes import TABLES, rows_of
+from seqrec_lib.reproduce.deviations import deviations
+from seqrec_lib.reproduce.papers import comparison, verdict
+from seqrec_lib.reproduce.recipes import TABLES, rows_of
 
 
 def line(recipe, seed, ndcg, epochs=None, settings=None) -> dict:

@@ -14,7 +14,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from seqrec_lib import diagrams, drawing, plots
+from seqrec_lib import plots
+from seqrec_lib.plots import diagrams, drawing
 
 TITLES = [f"{name} (19{50 + i})" for i, name in enumerate(["Alpha", "Beta", "Gamma, The", "Delta"])]
 LONG = "Title That Goes On and On Until Nobody Remembers How It Began, The (1999)"

@@ -8,7 +8,9 @@ from figure_rules import rules
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from seqrec_lib import attention_figures, drawing, plots
+from seqrec_lib import plots
+from seqrec_lib.plots import attention as attention_figures
+from seqrec_lib.plots import drawing
 
 TITLES = ["Alpha", "Beta and Its Very Long Title That Goes On and On", "Gamma, The", "Delta"]
 PAST = np.tril(np.ones((4, 4)))

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from figure_rules import rules
 
-from seqrec_lib import drawing, evaluation_figures, plots
+from seqrec_lib import plots
+from seqrec_lib.plots import drawing
+from seqrec_lib.plots import evaluation as evaluation_figures
 
 PLACES = pd.DataFrame(
     {"100 negatives": [0.2, 0.5, 0.6], "all films": [0.02, 0.13, 0.11]},

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from figure_rules import rules
 
-from seqrec_lib import inside_figures, plots
+from seqrec_lib import plots
+from seqrec_lib.plots import inside as inside_figures
 
 LOWER = np.tril(np.ones((5, 5)))
 WEIGHTS = np.stack([LOWER / LOWER.sum(-1, keepdims=True), np.eye(5)])

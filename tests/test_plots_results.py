@@ -6,8 +6,9 @@ import pytest
 from figure_rules import rules
 from matplotlib.colors import to_rgba
 
-from seqrec_lib import plots, result_figures
-from seqrec_lib.drawing import BLUE
+from seqrec_lib import plots
+from seqrec_lib.plots import results as result_figures
+from seqrec_lib.plots.drawing import BLUE
 
 NAN = float("nan")
 TABLE = pd.DataFrame(

@@ -6,7 +6,8 @@ import pytest
 from figure_rules import rules
 from matplotlib.patches import Rectangle
 
-from seqrec_lib import plots, scaling_figures
+from seqrec_lib import plots
+from seqrec_lib.plots import scaling as scaling_figures
 
 SIZES = pd.Index([1_000, 10_000, 2_000_000], name="items")
 TIME = pd.DataFrame({"one": [1.0, 1.1, 1.2], "two": [1.0, 10.0, 1000.0]}, index=SIZES)

@@ -6,7 +6,8 @@ import torch
 from figure_rules import rules
 from matplotlib.patches import Rectangle
 
-from seqrec_lib import plots, ssept_figures
+from seqrec_lib import plots
+from seqrec_lib.plots import ssept as ssept_figures
 
 BEFORE = ["Alpha", "Beta and Its Very Long Title That Goes On and On", "Gamma, The", "Delta"]
 READ = [BEFORE[:3], ["Alpha", "Epsilon", "Gamma, The"]]

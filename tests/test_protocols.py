@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from seqrec_lib.baselines import ItemKNN, MarkovChain, Popularity
-from seqrec_lib.catalogue import catalogue_coverage
-from seqrec_lib.metrics import compare, summarise
-from seqrec_lib.protocols import both_protocols, pairs_table, protocol_table
-from seqrec_lib.ranking import full_ranks, sampled_ranks
-from seqrec_lib.recommendation import recommend
-from seqrec_lib.sequences import SASRecDataSet
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.evaluation.baselines import ItemKNN, MarkovChain, Popularity
+from seqrec_lib.evaluation.catalogue import catalogue_coverage
+from seqrec_lib.evaluation.metrics import compare, summarise
+from seqrec_lib.evaluation.protocols import both_protocols, pairs_table, protocol_table
+from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
+from seqrec_lib.evaluation.recommendation import recommend
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from seqrec_lib.provenance import commit, processor
+from seqrec_lib.common.provenance import commit, processor
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")

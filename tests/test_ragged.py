@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqrec_lib.sequences import SASRecDataSet, Sequences
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.sequences import Sequences
 
 USERS = st.dictionaries(
     st.integers(1, 8), st.lists(st.integers(1, 9), max_size=7), min_size=1, max_size=8

@@ -12,16 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from seqrec_lib import ranking
-from seqrec_lib.ranking import (
-    Ranks,
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.evaluation import ranking
+from seqrec_lib.evaluation.ranking import (
     candidate_ranks,
     full_ranks,
-    rank_of_target,
     sampled_candidates,
     sampled_ranks,
 )
-from seqrec_lib.sequences import SASRecDataSet
+from seqrec_lib.evaluation.ranks import Ranks, rank_of_target
 
 # user 1 has seen much, user 2 has too little for a target, user 3 has item 4 twice and as target
 HISTORIES = {1: [1, 2, 3, 4, 5, 6], 2: [1, 2], 3: [4, 7, 4, 8, 4], 4: [9, 1, 2]}
@@ -87,7 +86,7 @@ def test_counting_in_blocks_changes_nothing(monkeypatch):
     scores = torch.randint(5, (50, 40), generator=torch.Generator().manual_seed(0)).float()
     column = torch.arange(50) % 40
     whole = rank_of_target(scores, column)
-    monkeypatch.setattr("seqrec_lib.ranks._COUNTED_AT_ONCE", 100)
+    monkeypatch.setattr("seqrec_lib.evaluation.ranks._COUNTED_AT_ONCE", 100)
     parts = rank_of_target(scores, column)
     assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
 
@@ -300,8 +299,8 @@ def test_the_bar_is_shown_on_request(capsys):
 MEMORY_PROBE = """
 import resource, sys
 import numpy as np, torch
-from seqrec_lib.ranking import full_ranks, sampled_ranks
-from seqrec_lib.sequences import SASRecDataSet, Sequences
+from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
+from seqrec_lib.data.preparation import SASRecDataSet, Sequences
 
 items, users = int(sys.argv[1]), int(sys.argv[2])
 rng = np.random.default_rng(0)

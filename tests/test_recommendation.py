@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from seqrec_lib.baselines import ItemKNN, Popularity
-from seqrec_lib.ranking import full_ranks
-from seqrec_lib.recommendation import Strangers, recommend, similar_items, top_items
-from seqrec_lib.sequences import SASRecDataSet
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.evaluation.baselines import ItemKNN, Popularity
+from seqrec_lib.evaluation.ranking import full_ranks
+from seqrec_lib.evaluation.recommendation import Strangers, recommend, similar_items, top_items
 
 TITLES = [
     "Toy Story (1995)",

@@ -5,14 +5,15 @@ import pandas as pd
 import pytest
 import torch
 
-from seqrec_lib import reproduce, runs
-from seqrec_lib.baselines import Popularity
-from seqrec_lib.metrics import summarise
-from seqrec_lib.provenance import processor
-from seqrec_lib.published import printed, published
-from seqrec_lib.ranking import full_ranks, sampled_ranks
-from seqrec_lib.recipes import RECIPES, TABLES, rows_of
-from seqrec_lib.recorded import RESULTS, curve_of, label_of, lines_of, ranks_of, recorded
+from seqrec_lib.common.provenance import processor
+from seqrec_lib.evaluation.baselines import Popularity
+from seqrec_lib.evaluation.metrics import summarise
+from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
+from seqrec_lib.reproduce import __main__ as reproduce
+from seqrec_lib.reproduce import runs
+from seqrec_lib.reproduce.published import printed, published
+from seqrec_lib.reproduce.recipes import RECIPES, TABLES, rows_of
+from seqrec_lib.reproduce.recorded import RESULTS, curve_of, label_of, lines_of, ranks_of, recorded
 
 
 def recipe_of(table, row):
@@ -169,7 +170,7 @@ def test_a_twin_of_another_table_counts(shell):
         "losses__bce-n=50__7"
     ]
     todo = reproduce.plan("all", None, [1], shell.results)
-    names = {(r.table, r.row) for r, _ in reproduce._once_each(todo)}
+    names = {(r.table, r.row) for r, _ in reproduce.once_each(todo)}
     assert ("III", "ml-1m") in names
     assert not names & {("V", "n=200"), ("IV", "ml-1m default"), ("losses", "bce n=200")}
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from results_in_readme import LINE, README, with_results
 
-from seqrec_lib.recipes import rows_of
+from seqrec_lib.reproduce.recipes import rows_of
 
 BEFORE = """Text with | bars and `V --rows "n=10"` in it.
 | | epochs | seeds | NDCG@10, 100 negatives | the paper | NDCG@10, all items | |

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from seqrec_lib.datasets import read_movielens
-from seqrec_lib.sample import SampleWorld, make_sample
-from seqrec_lib.sample_model import DRIFT, FIRST_TASTE, MEMORY, SERIES_WEIGHT, SURPRISE
-from seqrec_lib.sequences import SASRecDataSet, prepare
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.movielens import read_movielens
+from seqrec_lib.data.preparation import prepare
+from seqrec_lib.data.sample.viewers import DRIFT, FIRST_TASTE, MEMORY, SERIES_WEIGHT, SURPRISE
+from seqrec_lib.data.sample.world import SampleWorld, make_sample
 
 FILES = ("ratings.dat", "movies.dat", "users.dat")
 SHA_256 = "2ca482d8d09e09f506a0c82f16955ff816709e9a4d879123e99bb6a09ab67e83"
@@ -27,7 +28,7 @@ def _digest(folder: Path) -> str:
 
 
 def test_same_seed_same_bytes_in_another_process(tmp_path: Path, sample_world: SampleWorld) -> None:
-    code = "import sys; from seqrec_lib.sample import make_sample; make_sample().write(sys.argv[1])"
+    code = "import sys; from seqrec_lib.data.sample.world import make_sample; make_sample().write(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "there")], check=True)
     assert _digest(tmp_path / "there") == SHA_256
     sample_world.write(tmp_path / "here")

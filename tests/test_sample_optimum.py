@@ -5,10 +5,11 @@ from math import comb
 import numpy as np
 import pytest
 
-from seqrec_lib.metrics import summarise
-from seqrec_lib.ranking import full_ranks, sampled_ranks
-from seqrec_lib.sample import SampleWorld, make_sample
-from seqrec_lib.sequences import SASRecDataSet, prepare
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.preparation import prepare
+from seqrec_lib.data.sample.world import SampleWorld, make_sample
+from seqrec_lib.evaluation.metrics import summarise
+from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 
 
 def _counts(dataset: SASRecDataSet) -> tuple[np.ndarray, np.ndarray]:

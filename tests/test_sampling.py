@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from seqrec_lib.sampling import WarpSampler
-from seqrec_lib.sequences import Sequences
+from seqrec_lib.data.sequences import Sequences
+from seqrec_lib.training.sampling import WarpSampler
 
 ITEMS = 9
 HISTORIES = {

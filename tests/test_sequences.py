@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqrec_lib.datasets import load_movielens
-from seqrec_lib.sample import SampleWorld
-from seqrec_lib.sequences import SASRecDataSet, Sequences, filter_ratings, prepare
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.movielens import load_movielens
+from seqrec_lib.data.preparation import filter_ratings, prepare
+from seqrec_lib.data.sample.world import SampleWorld
+from seqrec_lib.data.sequences import Sequences
 
 
 def _table(*rows: tuple[int, int, int]) -> pd.DataFrame:

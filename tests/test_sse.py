@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy import stats
 
-from seqrec_lib.sampling import Batch, WarpSampler
-from seqrec_lib.sequences import SASRecDataSet
-from seqrec_lib.sse import SSE
-from seqrec_lib.ssept import SSEPT
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.training.sampling import Batch, WarpSampler
+from seqrec_lib.training.sse import SSE
 
 ITEMS, USERS, B, T = 12, 7, 3000, 10
 

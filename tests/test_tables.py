@@ -7,11 +7,18 @@ import pytest
 import tiny
 import torch
 
-from seqrec_lib.engine import PackedEngine, PaddedEngine
-from seqrec_lib.losses import BCE, GBCE, SampledSoftmax
-from seqrec_lib.sampling import WarpSampler
-from seqrec_lib.sequences import SASRecDataSet
-from seqrec_lib.tables import PagedEngine, RowwiseAdam, _distinct, paged_loss, tables_of
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.training.engine import PaddedEngine
+from seqrec_lib.training.large_tables import (
+    PagedEngine,
+    RowwiseAdam,
+    _distinct,
+    paged_loss,
+    tables_of,
+)
+from seqrec_lib.training.losses import BCE, GBCE, SampledSoftmax
+from seqrec_lib.training.packed_engine import PackedEngine
+from seqrec_lib.training.sampling import WarpSampler
 
 LOSSES = [BCE(), BCE(3), GBCE(3), SampledSoftmax(3), SampledSoftmax(3, log_q=True)]
 RATE, BETAS, EPSILON = 0.01, (0.9, 0.999), 1e-7
@@ -117,7 +124,7 @@ def test_training_with_sparse_tables_learns_and_goes_on_where_it_stopped(tmp_pat
     assert again == history
     for name, weight in whole.state_dict().items():
         assert torch.equal(weight, halves.state_dict()[name]), name
-    with pytest.raises(ValueError, match="tables: 'sparse' there, None here"):
+    with pytest.raises(ValueError, match="tables: 'sparse' there, 'dense' here"):
         train(tmp_path / "halves", tables="dense")
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from seqrec_lib import threads
-from seqrec_lib.threads import CoreThreads
+from seqrec_lib.network.fast import threads
+from seqrec_lib.network.fast.threads import CoreThreads
 
 
 def blas_threads() -> set[int]:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from seqrec_lib.datasets import load_movielens
-from seqrec_lib.sequences import prepare
-from seqrec_lib.titles import TitleIndex
+from seqrec_lib.data.movielens import load_movielens
+from seqrec_lib.data.preparation import prepare
+from seqrec_lib.data.titles import TitleIndex
 
 TITLES = {
     1: "Toy Story (1995)",

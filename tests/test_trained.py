@@ -12,12 +12,16 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import seqrec_lib as sl
-from seqrec_lib import publish as publishing
-from seqrec_lib import reproduce
-from seqrec_lib.ranking import sampled_ranks
-from seqrec_lib.recipes import rows_of
-from seqrec_lib.sequences import SASRecDataSet
-from seqrec_lib.trained import FOLDER, SERIES, save_trained
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.evaluation.ranking import sampled_ranks
+from seqrec_lib.models.trained import FOLDER, SERIES, save_trained
+from seqrec_lib.reproduce.recorded import recorded as recorded_lines
+from seqrec_lib.reproduce import __main__ as reproduce
+from seqrec_lib.reproduce.recorded import recorded as recorded_lines
+from seqrec_lib.reproduce import publish as publishing
+from seqrec_lib.data.loading import load_dataset
+from seqrec_lib.reproduce.recipes import rows_of
+from seqrec_lib.reproduce.runs import CANDIDATE_SEED
 
 RAW = np.arange(tiny.ITEMS) * 7 + 3  # MovieLens' ids have gaps, too
 MODELS = {
@@ -187,12 +191,12 @@ def test_published_run_scores_as_recorded(recorded, sample_dataset, tmp_path, mo
     publishing.main(["V__n=10__4", "short", *places])
     assert "short.safetensors" in capsys.readouterr().out
     card = json.loads((tmp_path / "short.json").read_text())
-    line = reproduce.recorded("V", results).iloc[0]
+    line = recorded_lines("V", results).iloc[0]
     assert card["scores"]["full_ndcg"] == line["full_ndcg"]
     assert (card["seed"], card["epochs"], card["commit"]) == (4, 1, line["commit"])
     assert card["command"].endswith('reproduce V --rows "n=10" --seeds 4 --epochs 1')
     model = sl.load_trained("short", sample_dataset, tmp_path)
-    ranks = sampled_ranks(model, sample_dataset, seed=reproduce.CANDIDATE_SEED)
+    ranks = sampled_ranks(model, sample_dataset, seed=CANDIDATE_SEED)
     value = sl.summarise(ranks, ks=(10,))["value"]["NDCG@10"]
     assert value == pytest.approx(line["sampled_ndcg"], abs=1e-5)
 
@@ -232,9 +236,9 @@ def test_committed_model_is_what_its_card_says(card, real_data):
     assert said["sha256"] == hashlib.sha256(place.read_bytes()).hexdigest()
     table, row, seed = SERIES[card.stem]
     assert (said["table"], said["row"], said["seed"]) == (table, row, seed)
-    dataset = reproduce.load_dataset(said["dataset"], real_data)
+    dataset = load_dataset(said["dataset"], real_data)
     ranks = sampled_ranks(
-        sl.load_trained(card.stem, dataset), dataset, seed=reproduce.CANDIDATE_SEED
+        sl.load_trained(card.stem, dataset), dataset, seed=CANDIDATE_SEED
     )
     value = sl.summarise(ranks, ks=(10,), resamples=1)["value"]["NDCG@10"]
     assert value == pytest.approx(said["scores"]["sampled_ndcg"], abs=5e-4)

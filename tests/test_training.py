@@ -9,8 +9,8 @@ import tiny
 import torch
 from small_runs import Foreign, broken, equal, sampler_of, trained
 
-from seqrec_lib.losses import BCE, LOSSES
-from seqrec_lib.sequences import SASRecDataSet
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.training.losses import BCE, LOSSES
 
 # Same seed, same bits -----------------------------------------------------------------------------
 

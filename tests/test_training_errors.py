@@ -5,7 +5,7 @@ import tiny
 import torch
 from small_runs import Foreign, broken, sampler_of, trained
 
-from seqrec_lib.engine import PaddedEngine
+from seqrec_lib.training.engine import PaddedEngine
 
 
 @pytest.mark.parametrize("engine", ["packed", "padded"])

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec_lib.sampling import Batch
-from seqrec_lib.sasrec import SASREC
-from seqrec_lib.sequences import SASRecDataSet
-from seqrec_lib.ssept import SSEPT
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.models.sasrec import SASREC
+from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.training.sampling import Batch
 
 ITEMS, USERS, LENGTH = 15, 12, 6
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import tiny
 import torch
 
-from seqrec_lib.distributed import processes
-from seqrec_lib.losses import BCE, GBCE
-from seqrec_lib.ranking import full_ranks, sampled_ranks
-from seqrec_lib.sampling import WarpSampler
-from seqrec_lib.sse import SSE
+from seqrec_lib.common.distributed import processes
+from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
+from seqrec_lib.training.losses import BCE, GBCE
+from seqrec_lib.training.sampling import WarpSampler
+from seqrec_lib.training.sse import SSE
 
 BATCH = 5  # does not go into two halves
 RUNS = {
@@ -80,16 +80,16 @@ def report(folder):
 
 def die(folder):
     """Process 1 is killed in the third epoch."""
-    from seqrec_lib import training
+    from seqrec_lib.training.loop import Run
 
-    epoch = training._epoch
+    epoch = Run.epoch
 
-    def deadly(run, batches, optimizer, steps, number, rate):
+    def deadly(run, number):
         if number == 3 and os.environ.get("RANK") == "1":
             os.kill(os.getpid(), signal.SIGKILL)
-        return epoch(run, batches, optimizer, steps, number, rate)
+        return epoch(run, number)
 
-    training._epoch = deadly
+    Run.epoch = deadly
     train("SSEPT", folder / "run", epochs=4)
     return {}
 

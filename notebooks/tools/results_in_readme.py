@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from seqrec_lib import papers, recorded
-from seqrec_lib.recipes import PRINTED_AS, rows_of
+from seqrec_lib.reproduce import papers, recorded
+from seqrec_lib.reproduce.recipes import PRINTED_AS, rows_of
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 LINE = re.compile(r'^\| *([^|]*?) *\|.*\| *(`(\S+) --rows "([^"]+)"`) *\|$', re.MULTILINE)

@@ -1,0 +1,122 @@
+"""Train with several processes, from the command line.
+
+    torchrun --standalone --nproc-per-node 2 -m seqrec_lib --data ml-1m \\
+      --checkpoints runs/first
+
+One process for each GPU of this machine (NCCL), or on a CPU as many as it has cores to spare
+(gloo); several machines by torchrun's own --nnodes and --rdzv-endpoint. Without torchrun,
+`python -m seqrec_lib …` is the same run in one process.
+
+--batch is the batch of all processes together: its loss does not depend on how many they are. A run
+with --checkpoints goes on where it stopped, with as many processes as there are then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch.distributed.elastic.multiprocessing.errors import record
+
+from seqrec_lib.common.distributed import processes
+from seqrec_lib.data.loading import load_data
+from seqrec_lib.models.files import save_model
+from seqrec_lib.models.sasrec import SASREC
+from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.training.losses import LOSSES
+from seqrec_lib.training.sampling import WarpSampler
+
+
+@record
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; returns 0."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        dataset = load_data(options.data)
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
+    with processes(options.timeout) as world:
+        settings = {
+            "item_num": dataset.itemnum,
+            "seq_max_len": options.maxlen,
+            "embedding_dim": options.width,
+            "dropout_rate": options.dropout,
+            "seed": options.seed,
+        }
+        model = SASREC(**settings)
+        if options.model == "ssept":
+            model = SSEPT(user_num=dataset.usernum, **settings)
+        if world.first:
+            print(f"Data: {Path(options.data).name}, {dataset!r}. Processes: {world.size}.")
+        started = time.perf_counter()
+        history = model.train_model(
+            dataset,
+            WarpSampler(
+                dataset.train,
+                dataset.usernum,
+                dataset.itemnum,
+                options.batch,
+                options.maxlen,
+                seed=options.seed,
+            ),
+            options.epochs,
+            options.batch,
+            options.learning_rate,
+            options.validate_every,
+            loss=options.loss,
+            tables=options.tables,
+            engine=options.engine,
+            threads=options.threads,
+            seed=options.seed,
+            checkpoints=options.checkpoints,
+        )
+        seconds = time.perf_counter() - started
+        ndcg, hit_rate = model.evaluate(dataset, options.seed)
+        if world.first:
+            print(f"test NDCG@10 {ndcg:.4f}, HR@10 {hit_rate:.4f}, among 100 drawn films")
+            if options.save:
+                save_model(model, options.save, {"data": options.data, "history": history})
+            if options.json:
+                about = {"test": [ndcg, hit_rate], "processes": world.size, "seconds": seconds}
+                found = {**history, **about}
+                Path(options.json).write_text(json.dumps(found) + "\n", encoding="utf-8")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="torchrun --standalone --nproc-per-node N -m seqrec_lib",
+        description="Train with several processes; without torchrun, with one.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--data", default="ml-1m", help="a MovieLens release, a file of `user item` lines, sample")
+    add("--model", choices=("sasrec", "ssept"), default="sasrec", help="which model")
+    add("--maxlen", type=int, default=50, help="positions that it sees")
+    add("--width", type=int, default=50, help="of an embedding")
+    add("--dropout", type=float, default=0.2, help="rate of dropout")
+    add("--loss", choices=tuple(LOSSES), default="bce", help="what is learned from")
+    add("--epochs", type=int, default=20, help="how many in all, earlier runs included")
+    add("--batch", type=int, default=128, help="users of a step, all processes together")
+    add("--learning-rate", type=float, default=0.001, help="of Adam")
+    add("--validate-every", type=int, default=0, help="so many epochs; 0 is never")
+    add(
+        "--tables", choices=("dense", "sparse"), default="dense", help="sparse: move only rows used"
+    )
+    add("--engine", choices=("auto", "packed", "padded"), default="auto", help="see train_model")
+    add("--threads", type=int, help="of each process's packed engine (what torchrun leaves)")
+    add("--seed", type=int, default=1, help="of weights, batches and dropout")
+    add("--checkpoints", metavar="FOLDER", help="save every epoch there, and go on from there")
+    add("--save", metavar="FILE", help="the trained model, for load_model")
+    add("--json", metavar="FILE", help="losses, metrics and seconds")
+    add("--timeout", type=float, default=60, help="seconds without an answer that end the run")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""How fast the library is on this machine: `python -m seqrec_lib.benchmark`.
+
+One table: each row's time, the share of what the arithmetic alone would take, memory and, with
+`--peer-python`, the same work by RecTools, measured in turn with ours.
+
+    python -m seqrec_lib.benchmark                            # MovieLens 1M
+    python -m seqrec_lib.benchmark --data ml-1m.txt           # a file of `user item` lines
+    python -m seqrec_lib.benchmark --rows train-200 --profile # where a training step's time goes
+    python -m seqrec_lib.benchmark --peer-python peer/bin/python
+    python -m seqrec_lib.benchmark --rows scaling-items       # a curve, on made data
+
+RecTools wants an environment of its own: `python3.11 -m venv peer`, then
+`peer/bin/python -m pip install "rectools[torch]==0.19.0"`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from seqrec_lib.benchmark import curves as benchmark_scaling
+from seqrec_lib.benchmark.rows import ROWS, Row
+from seqrec_lib.benchmark.table import about_runs, listed, notes, table, table_of
+from seqrec_lib.benchmark.turns import Result, Setup, SideFailedError, measure, our_side
+from seqrec_lib.benchmark.worker import save_dataset
+from seqrec_lib.common.provenance import processor
+from seqrec_lib.common.version import __version__
+from seqrec_lib.data.loading import load_data
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; returns 0, or 1 when something could not be measured."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.repeats < 1 or (options.threads is not None and options.threads < 1):
+        parser.error("--repeats and --threads must be at least 1")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: torch sees no GPU here; leave it out to measure the CPU")
+    peer = options.peer_python and shutil.which(options.peer_python)
+    if options.peer_python and not peer:
+        parser.error(f"--peer-python {options.peer_python}: there is no such interpreter")
+    if options.json and not Path(options.json).absolute().parent.is_dir():
+        parser.error(f"--json {options.json}: there is no such folder")
+    if options.record and not Path(options.record).is_dir():
+        parser.error(f"--record {options.record}: there is no such folder")
+    curves = [name for name in options.rows or () if name in benchmark_scaling.names()]
+    if curves:
+        if len(curves) < len(options.rows) or options.device != "cpu" or options.profile:
+            parser.error(f"--rows {curves[0]} is a curve: ask for curves alone, on the CPU")
+        return _curves(curves, options)
+    try:
+        rows = choose_rows(options.rows, options.device)
+        dataset = load_data(options.data)
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
+    with tempfile.TemporaryDirectory() as folder:
+        setup = Setup(
+            Path(folder) / "data.npz", options.repeats, options.device, options.threads, peer
+        )
+        save_dataset(dataset, setup.data)
+        machine = about_machine()
+        print(f"Data: {Path(options.data).name}, {dataset!r}", *machine, sep="\n")
+        if options.profile:
+            return _profile(rows, setup)
+        results, problems = _measure(rows, setup)
+    if results:
+        print("", *about_runs(results), "", table_of(results), "", notes(results), sep="\n")
+    problems += [result.peer_error for result in results if result.peer_error]
+    for problem in problems:
+        print(f"\n{problem}", file=sys.stderr)
+    if options.json:
+        record = {
+            "data": repr(dataset),
+            "machine": machine,
+            "rows": [asdict(result) for result in results],
+        }
+        Path(options.json).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return 1 if problems else 0
+
+
+def _curves(names: Sequence[str], options: argparse.Namespace) -> int:
+    machine = about_machine()
+    print(*machine, sep="\n")
+    folder = Path(options.record) if options.record else None
+    label = machine[0].removeprefix("Machine: ") + f", torch {torch.__version__}"
+    problems = benchmark_scaling.run(names, options.data, label, folder)
+    for problem in problems:
+        print(f"\n{problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(len(row.name) for row in ROWS)
+    listed = "\n".join(f"  {row.name:{width}}  {row.title}" for row in ROWS)
+    listed += "\n\ncurves (not among the rows that are measured when none is named):\n"
+    listed += "\n".join(f"  {n:{width}}  {t}" for n, t in benchmark_scaling.names().items())
+    parser = argparse.ArgumentParser(
+        prog="python -m seqrec_lib.benchmark",
+        description="How fast the library is on this machine, in one table.",
+        epilog=f"rows (those in bfloat16 with --device cuda only):\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--data",
+        default="ml-1m",
+        metavar="NAME|FILE",
+        help="a MovieLens release (default ml-1m), a file of `user item` lines, or `sample`",
+    )
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="some rows only, see below")
+    parser.add_argument("--repeats", type=int, default=3, help="timed turns of a row (default 3)")
+    parser.add_argument(
+        "--peer-python", metavar="PATH", help="the Python of an environment with RecTools 0.19"
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--threads", type=int, help="of both sides (default: what torch takes)")
+    parser.add_argument("--record", metavar="FOLDER", help="curves: write each as a CSV there")
+    parser.add_argument("--json", metavar="FILE", help="write every measurement there as well")
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="instead of the table: where the time of a training step goes, for the chosen epochs",
+    )
+    return parser
+
+
+def choose_rows(names: Sequence[str] | None, device: str) -> list[Row]:
+    """The rows of these names, in the table's order; None: all that this device can do.
+
+    Raises ValueError for a name that there is not, or that wants another device.
+    """
+    known = {row.name: row for row in ROWS}
+    for name in names or ():
+        if name not in known:
+            raise ValueError(f"--rows {name}: there is no such row; choose from {', '.join(known)}")
+        if known[name].gpu_only and device != "cuda":
+            raise ValueError(f"--rows {name}: this one is for a GPU, add --device cuda")
+    if names:
+        return [row for row in ROWS if row.name in names]
+    return [row for row in ROWS if device == "cuda" or not row.gpu_only]
+
+
+def _measure(rows: Sequence[Row], setup: Setup) -> tuple[list[Result], list[str]]:
+    """The rows that could be measured, and what went wrong with the others."""
+    results: list[Result] = []
+    problems: list[str] = []
+    sides = sum(2 if setup.peer and row.peer else 1 for row in rows)
+    bar = tqdm(total=sides * (setup.repeats + 1), unit="turn", file=sys.stdout, leave=False)
+    with bar:
+        for row in rows:
+            bar.set_description(row.name)
+            try:
+                results.append(measure(row, setup, bar.update))
+            except SideFailedError as failure:
+                problems.append(str(failure))
+            except KeyboardInterrupt:
+                problems.append(f"interrupted in {row.name}: the rows before it stand")
+                break
+    return results, problems
+
+
+def _profile(rows: Sequence[Row], setup: Setup) -> int:
+    rows = [row for row in rows if row.trains]
+    if not rows:
+        print("--profile is for epochs: none was chosen by --rows", file=sys.stderr)
+        return 1
+    for row in rows:
+        try:
+            with our_side(row, setup, profile=True) as side:
+                found = side.hear()["profile"]
+        except SideFailedError as failure:
+            print(failure, file=sys.stderr)
+            return 1
+        head = ("of a training step, by its own time", "calls", "ms", "share")
+        lines = [
+            (x["name"], f"{x['calls']:.1f}", f"{x['self_ms']:.2f}", f"{x['share']:.1%}")
+            for x in found["lines"]
+        ]
+        where = "on the GPU" if setup.device == "cuda" else "by one thread"
+        print(
+            f"\n{row.title}: {found['total_ms']:.1f} ms a step {where}, mean of {found['steps']}; "
+            f"{found['compiled_share']:.0%} of it in compiled loops\n",
+            table(head, lines),
+            sep="\n",
+        )
+    return 0
+
+
+def about_machine() -> list[str]:
+    """Processor, cores and GPU; the versions of ours; and whether others are at work."""
+    affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
+    parts = [processor(), f"{cores} cores", f"vectors: {torch.backends.cpu.get_cpu_capability()}"]
+    parts.append(f"GPU: {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "no GPU")
+    ours = {"python": platform.python_version(), "seqrec_lib": __version__}
+    ours |= {name: version(name) for name in ("torch", "numpy", "numba")}
+    lines = ["Machine: " + ", ".join(parts), f"Ours: {listed(ours)}"]
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > cores / 4:
+        lines.append(
+            f"NOT A QUIET MACHINE: a load of {load:.1f} on {cores} cores before anything started. "
+            "Times and ratios mislead; wait until nothing else runs."
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

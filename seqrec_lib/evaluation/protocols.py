@@ -1,0 +1,168 @@
+"""The same models by both protocols, side by side: what each says, and where they disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.evaluation.catalogue import describe_lists
+from seqrec_lib.evaluation.metrics import compare, summarise
+from seqrec_lib.evaluation.ranking import candidate_ranks, full_ranks, held_back, sampled_candidates
+from seqrec_lib.evaluation.ranks import Ranks, Scorer
+from seqrec_lib.evaluation.recommendation import top_items
+
+RanksByProtocol = dict[str, dict[str, Ranks]]
+
+
+def both_protocols(
+    models: Mapping[str, Scorer],
+    dataset: SASRecDataSet,
+    split: str = "test",
+    num_negatives: int = 100,
+    seed: int = 0,
+    batch_size: int = 256,
+    progress: bool = False,
+) -> RanksByProtocol:
+    """Ranks every model among the same sampled candidates, and among all items.
+
+    Args:
+        models: name → model or baseline.
+        dataset, split, num_negatives, seed, batch_size, progress: as in `ranking.sampled_ranks`.
+
+    Returns:
+        {"sampled": {name: Ranks}, "full": {name: Ranks}}
+    """
+    if not models:
+        raise ValueError('models is empty: give {"name": model, ...}')
+    candidates = sampled_candidates(dataset, split, num_negatives, seed)
+    return {
+        "sampled": {
+            name: candidate_ranks(model, dataset, candidates, batch_size, progress)
+            for name, model in models.items()
+        },
+        "full": {
+            name: full_ranks(model, dataset, split, True, batch_size, progress)
+            for name, model in models.items()
+        },
+    }
+
+
+def protocol_table(
+    models: Mapping[str, Scorer],
+    dataset: SASRecDataSet,
+    split: str = "test",
+    num_negatives: int = 100,
+    seed: int = 0,
+    ks: Sequence[int] = (10,),
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    batch_size: int = 256,
+    progress: bool = False,
+    ranks: RanksByProtocol | None = None,
+) -> pd.DataFrame:
+    """Every model by every metric and both protocols, with intervals and the order of the models.
+
+    Args:
+        models: name → model or baseline.
+        dataset, split, num_negatives, seed, batch_size, progress: as in `ranking.sampled_ranks`.
+        ks: cut-offs; the lists whose coverage, popularity and Gini index are given are as long as
+            the last one.
+        confidence, resamples: of the intervals over users.
+        ranks: of `both_protocols` with the same arguments, if they are there already.
+
+    Returns:
+        A table with columns protocol ("sampled", "full" or "lists"), metric, model, place, value,
+        low and high. Place 1 is the best model by that metric; it is missing for the lists, where
+        more is not always better.
+    """
+    if ranks is None:
+        ranks = both_protocols(models, dataset, split, num_negatives, seed, batch_size, progress)
+    parts = []
+    for protocol, by_model in ranks.items():
+        for name, its_ranks in by_model.items():
+            table = summarise(its_ranks, ks, confidence, resamples, seed)
+            parts.append(table.assign(protocol=protocol, model=name))
+    counts = np.bincount(dataset.train.items, minlength=dataset.itemnum + 1)
+    before = dataset.sequences.without_last(np.full(dataset.usernum + 1, held_back(split)))
+    for name, model in models.items():
+        users = ranks["full"][name].users
+        items, _ = top_items(model, before, users, k=ks[-1], batch_size=batch_size)
+        table = describe_lists(items, counts, confidence, resamples, seed)
+        parts.append(table.assign(protocol="lists", model=name))
+    table = pd.concat(parts).reset_index()
+    order = table.groupby(["protocol", "metric"])["value"].rank(ascending=False, method="min")
+    table["place"] = order.where(table["protocol"] != "lists").astype("Int64")
+    table = table[["protocol", "metric", "model", "place", "value", "low", "high"]]
+    # everything in the order in which it came, not in the alphabet's
+    came = {name: table[name].unique().tolist() for name in ("protocol", "metric", "model")}
+    return table.sort_values(
+        list(came), key=lambda column: column.map(came[str(column.name)].index), ignore_index=True
+    )
+
+
+def pairs_table(
+    ranks: RanksByProtocol, metric: str = "NDCG@10", permutations: int = 10_000, seed: int = 0
+) -> pd.DataFrame:
+    """Every two models: their difference by each protocol, and whether the order turns round.
+
+    Args:
+        ranks: of `both_protocols`.
+        metric: what to compare them by.
+        permutations, seed: of the paired test, see `metrics.compare`.
+
+    Returns:
+        A table with columns a, b, and for each protocol the difference a - b and the p-value, and
+        turned, true where the protocols disagree about which of the two is better.
+    """
+    rows = []
+    for a, b in combinations(ranks["sampled"], 2):
+        row: dict[str, object] = {"a": a, "b": b}
+        for protocol, by_model in ranks.items():
+            test = compare(by_model[a], by_model[b], metric, permutations=permutations, seed=seed)
+            row[protocol] = test.loc[metric, "difference"]
+            row[f"{protocol} p"] = test.loc[metric, "p_value"]
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=["a", "b", "sampled", "sampled p", "full", "full p"])
+    table["turned"] = table["sampled"] * table["full"] < 0
+    return table
+
+
+def expected_sampled_hit_rate(
+    better: np.ndarray, outside: np.ndarray | int, num_negatives: int, k: int, replace: bool = True
+) -> np.ndarray:
+    """What HR@k with sampled negatives will be, given the true place among all items.
+
+    If `better` of the `outside` items that negatives are drawn from beat the target, the number of
+    beaters among n draws is binomial, Bin(n, better / outside), or hypergeometric without repeats.
+    The target is a hit if fewer than k beat it. (Krichene and Rendle, KDD 2020, show with this how
+    sampling flattens the top of the ranking: with n = 100 of 3,400, a hit at 10 is roughly a place
+    among the best 340.)
+
+    Args:
+        better: int (U,), the count of better items in a full ranking without ties, over the same
+            items that negatives are drawn from: `Ranks.better` of `full_ranks`, where the sampled
+            protocol leaves out the validation item too.
+        outside: int (U,) or one number: how many items negatives are drawn from, without the
+            target: `Ranks.candidates - 1`.
+        num_negatives: n.
+        k: the cut-off.
+        replace: negatives may repeat.
+
+    Returns:
+        float64 (U,): each user's probability of a hit. The mean is the expected HR@k.
+    """
+    better, outside = np.asarray(better), np.asarray(outside)
+    if (better > outside).any() or (better < 0).any():
+        raise ValueError("better must lie between 0 and outside, the number of items to draw from")
+    if replace:
+        return stats.binom.cdf(k - 1, num_negatives, better / outside)
+    if (outside < num_negatives).any():
+        raise ValueError(
+            f"num_negatives={num_negatives} different items cannot be drawn from {outside.min()}"
+        )
+    return stats.hypergeom.cdf(k - 1, outside, better, num_negatives)

@@ -1,0 +1,321 @@
+"""The two protocols in use: the target among sampled items, and among all items.
+
+Who competes with the target changes published numbers more than most models do. Both protocols are
+one call here and hand on `Ranks`, so that they can be looked at side by side.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from seqrec_lib.common.distributed import current
+from seqrec_lib.common.memory import says_what_to_lower
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.unseen import Complement, WeightedComplement
+from seqrec_lib.evaluation.ranks import Ranks, Scorer, rank_of_target
+
+__all__ = [
+    "Candidates",
+    "Ranks",
+    "Scorer",
+    "candidate_ranks",
+    "full_ranks",
+    "held_back",
+    "rank_of_target",
+    "sampled_candidates",
+    "sampled_ranks",
+]
+
+_RELEASED_USERS = 10_000  # the papers' code evaluates no more
+_SCORES_AT_ONCE = 2**25  # 128 MiB of float32
+_USERS_AT_ONCE = 2**14  # for which negatives are drawn
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Who competes for each user: column 0 is the target, then the negatives.
+
+    Attributes:
+        users: int64 (U,), rising.
+        items: int64 (U, 1 + K).
+        protocol: the settings they were drawn with.
+    """
+
+    users: Tensor
+    items: Tensor
+    protocol: dict[str, Any]
+
+
+def sampled_candidates(
+    dataset: SASRecDataSet,
+    split: str = "test",
+    num_negatives: int = 100,
+    seed: int = 0,
+    exclude_valid: bool = False,
+    replace: bool = True,
+    popularity_weighted: bool = False,
+    as_released: bool = False,
+) -> Candidates:
+    """Draws the candidates of the sampled protocol (SASRec, section IV-B; SSE-PT, section 4).
+
+    Negatives are drawn from the items that the user does not have in training, and are never the
+    target. The same seed gives the same candidates, whatever model is scored later.
+
+    Args:
+        split: "test" or "valid".
+        num_negatives: K.
+        exclude_valid: at test time, do not draw the validation item, which the model is shown in
+            the history. The papers may draw it.
+        replace: False: no negative comes twice for a user.
+        popularity_weighted: draw by how often an item occurs in training. Items that never do are
+            not drawn.
+        as_released: the rule of the authors' code to the letter: draws may hit the target itself,
+            ties count in favour of the target, and at most 10,000 users are evaluated, drawn at
+            random. Three options above must have their defaults.
+
+    Raises:
+        ValueError: unknown split; options that contradict each other; a user with too few items
+            left to draw from, who is named.
+    """
+    if num_negatives < 1:
+        raise ValueError(f"num_negatives must be at least 1, got {num_negatives}")
+    if as_released and (exclude_valid or not replace or popularity_weighted):
+        raise ValueError(
+            "as_released is the authors' rule, which repeats negatives, draws them uniformly and "
+            "may draw the validation item: drop as_released, or exclude_valid, replace=False and "
+            "popularity_weighted"
+        )
+    targets = _targets(dataset, split)
+    generator = torch.Generator().manual_seed(seed)
+    users = np.flatnonzero(targets)
+    if as_released and dataset.usernum > _RELEASED_USERS:
+        some = torch.randperm(dataset.usernum, generator=generator)[:_RELEASED_USERS] + 1
+        users = np.intersect1d(users, some.numpy())
+    also = [] if as_released else [targets]
+    if exclude_valid and split == "test":
+        also.append(dataset.valid_item)
+    unseen: Complement
+    if popularity_weighted:
+        counts = np.bincount(dataset.train.items, minlength=dataset.itemnum + 1)
+        unseen = WeightedComplement(dataset.train, dataset.itemnum, counts, also)
+    else:
+        unseen = Complement(dataset.train, dataset.itemnum, also)
+    who = torch.from_numpy(users)
+    items = torch.empty(len(users), 1 + num_negatives, dtype=torch.int64)
+    items[:, 0] = torch.from_numpy(targets)[who]
+    for start in range(0, len(users), _USERS_AT_ONCE):
+        part = slice(start, start + _USERS_AT_ONCE)
+        items[part, 1:] = unseen.draw(who[part], num_negatives, generator, replace)
+    protocol = {
+        "protocol": "sampled",
+        "split": split,
+        "negatives": num_negatives,
+        "drawn": "by popularity" if popularity_weighted else "uniformly",
+        "seed": seed,
+        "repeats": replace,
+        "validation item": "left out" if exclude_valid else "may be drawn",
+        "ties": "for the target" if as_released else "random order",
+        "as released": as_released,
+    }
+    return Candidates(who, items, protocol)
+
+
+def candidate_ranks(
+    scorer: Scorer,
+    dataset: SASRecDataSet,
+    candidates: Candidates,
+    batch_size: int = 256,
+    progress: bool = False,
+) -> Ranks:
+    """Ranks the targets among candidates that were drawn before.
+
+    Draw once, rank many: `sampled_ranks` in two steps, for several models or for every epoch.
+    """
+    _check_items(scorer, dataset)
+    split = candidates.protocol["split"]
+
+    def rank(rows: Tensor, users: Tensor, histories: Tensor) -> tuple[Tensor, Tensor]:
+        items = candidates.items[rows].to(users.device)
+        scores = _score(scorer, users, histories, items)
+        return rank_of_target(scores, 0, users)
+
+    better, tied = _in_batches(scorer, dataset, candidates.users, split, rank, batch_size, progress)
+    if candidates.protocol["as released"]:
+        tied = np.zeros_like(tied)
+    among = np.full(len(better), candidates.items.shape[1])
+    return Ranks(candidates.users.numpy(), better, tied, among, candidates.protocol)
+
+
+def sampled_ranks(
+    scorer: Scorer,
+    dataset: SASRecDataSet,
+    split: str = "test",
+    num_negatives: int = 100,
+    seed: int = 0,
+    exclude_valid: bool = False,
+    replace: bool = True,
+    popularity_weighted: bool = False,
+    as_released: bool = False,
+    batch_size: int = 256,
+    progress: bool = False,
+) -> Ranks:
+    """Ranks every user's target among itself and `num_negatives` sampled items.
+
+    The protocol of both papers. The model is shown everything before the target: at test time the
+    validation item too. Users with at least 3 items have a target. For the other arguments and
+    errors see `sampled_candidates`.
+
+    Args:
+        split: "test" (the last item) or "valid" (the one before).
+        batch_size: users scored at once.
+        progress: show a bar.
+    """
+    candidates = sampled_candidates(
+        dataset,
+        split,
+        num_negatives,
+        seed,
+        exclude_valid,
+        replace,
+        popularity_weighted,
+        as_released,
+    )
+    return candidate_ranks(scorer, dataset, candidates, batch_size, progress)
+
+
+def full_ranks(
+    scorer: Scorer,
+    dataset: SASRecDataSet,
+    split: str = "test",
+    exclude_seen: bool = True,
+    batch_size: int = 256,
+    progress: bool = False,
+) -> Ranks:
+    """Ranks every user's target among all items.
+
+    Args:
+        split: "test" (the last item) or "valid" (the one before).
+        exclude_seen: leave out what is in the user's history (everything before the target). The
+            target competes even where the history holds it.
+        batch_size: users scored at once; fewer where the items are so many that the scores would
+            take more than 128 MiB.
+        progress: show a bar.
+    """
+    _check_items(scorer, dataset)
+    targets = torch.from_numpy(_targets(dataset, split))
+    users = targets.nonzero().squeeze(1)
+    batch_size = min(batch_size, max(1, _SCORES_AT_ONCE // (dataset.itemnum + 1)))
+
+    def rank(rows: Tensor, users: Tensor, histories: Tensor) -> tuple[Tensor, Tensor]:
+        scores = _score(scorer, users, histories, None)[:, 1:]  # (B, I), column i is item i + 1
+        target = targets[users.cpu()].to(users.device)
+        # padding is no item: put there the target, which competes whatever is said
+        seen = torch.where(histories == 0, target.unsqueeze(1), histories) - 1
+        return rank_of_target(scores, target - 1, users, seen if exclude_seen else None)
+
+    better, tied = _in_batches(scorer, dataset, users, split, rank, batch_size, progress)
+    among = np.full(len(better), dataset.itemnum)
+    if exclude_seen:
+        before = Complement(
+            dataset.sequences.without_last(np.full(dataset.usernum + 1, held_back(split))),
+            dataset.itemnum,
+            also=[targets.numpy()],
+        )
+        among = before.count(users).numpy() + 1
+    protocol = {
+        "protocol": "full",
+        "split": split,
+        "history": "left out" if exclude_seen else "competes",
+        "ties": "random order",
+    }
+    return Ranks(users.numpy(), better, tied, among, protocol)
+
+
+def _in_batches(
+    scorer: Scorer,
+    dataset: SASRecDataSet,
+    users: Tensor,
+    split: str,
+    rank: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
+    batch_size: int,
+    progress: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Calls rank(rows, users, histories) for users of similar history length at a time.
+
+    Users sorted by length need little padding; the longest come first, so that what does not fit
+    into memory fails at once and not at the end. Several processes take every other batch each.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    device = getattr(scorer, "device", torch.device("cpu"))
+    lengths = torch.from_numpy(dataset.sequences.lengths)[users]
+    order = lengths.argsort(descending=True, stable=True)
+    world = current()
+    better, tied = torch.zeros(2, len(users), dtype=torch.int64)
+    bar = tqdm(
+        total=len(users),
+        desc=f"ranking ({split})",
+        unit=" users",
+        file=sys.stdout,
+        leave=False,
+        disable=not (progress and world.first),
+    )
+    advice = says_what_to_lower(
+        "scoring users", "halve it (in `evaluate`: eval_batch_size)", batch_size=batch_size
+    )
+    with bar, torch.no_grad(), advice:
+        for rows in order.split(batch_size)[world.rank :: world.size]:
+            histories = dataset.sequences.padded(users[rows].numpy(), drop_last=held_back(split))
+            better[rows], tied[rows] = (
+                counts.cpu()
+                for counts in rank(
+                    rows, users[rows].to(device), torch.from_numpy(histories).to(device)
+                )
+            )
+            bar.update(world.size * len(rows))
+    world.add_([better, tied])
+    return better.numpy(), tied.numpy()
+
+
+def _score(scorer: Scorer, users: Tensor, histories: Tensor, candidates: Tensor | None) -> Tensor:
+    """Scores of the expected shape; (B, I + 1) without candidates."""
+    scores = scorer.score(users, histories, candidates)
+    columns = scorer.item_num + 1 if candidates is None else candidates.shape[1]
+    if scores.shape != (len(users), columns):
+        raise ValueError(
+            f"{type(scorer).__name__}.score returned shape {tuple(scores.shape)}, expected "
+            f"{(len(users), columns)}: one row per user, one column per "
+            + ("item and one for padding" if candidates is None else "candidate")
+        )
+    return scores
+
+
+def held_back(split: str) -> int:
+    """How many of a user's last items the model is not shown: 1 at test time, 2 for validation."""
+    if split not in ("test", "valid"):
+        raise ValueError(f"split must be 'test' or 'valid', got {split!r}")
+    return 1 if split == "test" else 2
+
+
+def _targets(dataset: SASRecDataSet, split: str) -> np.ndarray:
+    """int64 (U+1,), 0 for users without a target."""
+    targets = dataset.test_item if held_back(split) == 1 else dataset.valid_item
+    if not targets.any():
+        raise ValueError("no user has 3 items or more, so there is nothing to evaluate")
+    return targets
+
+
+def _check_items(scorer: Scorer, dataset: SASRecDataSet) -> None:
+    if scorer.item_num != dataset.itemnum:
+        raise ValueError(
+            f"{type(scorer).__name__} knows {scorer.item_num} items, the data set has "
+            f"{dataset.itemnum}: they do not belong together"
+        )

@@ -1,0 +1,264 @@
+"""Lists for people: for users of the data set, and for anybody who names a few films.
+
+A sequential model needs no user to have been trained on: a history is all it looks at. A model with
+an embedding for each user has none for a stranger, and gets `users=None`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.sequences import Sequences
+from seqrec_lib.evaluation.ranks import Scorer
+
+_SCORES_AT_ONCE = 2**25  # 128 MiB of float32
+
+
+class HasItemVectors(Protocol):
+    """A model with one vector per item."""
+
+    def item_vectors(self) -> Tensor:
+        """(I+1, D); row 0 is the padding."""
+
+
+class HasItemSimilarities(Protocol):
+    """A model that knows how alike items are, without vectors."""
+
+    def item_similarities(self, item: int) -> Tensor:
+        """(I+1,): the similarity of each item to `item`."""
+
+
+class Strangers:
+    """A scorer that does not tell the model who the users are.
+
+    Wrap a model in it and evaluate both: the difference is what it costs the model to meet a person
+    whom it has no embedding for, measured on users whose next item is known.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+        self.item_num = scorer.item_num
+        self.device = getattr(scorer, "device", torch.device("cpu"))
+
+    def score(
+        self, users: Tensor | None, histories: Tensor, candidates: Tensor | None = None
+    ) -> Tensor:
+        """The model's scores for users=None."""
+        return self.scorer.score(None, histories, candidates)
+
+
+def recommend(
+    model: Scorer,
+    dataset: SASRecDataSet,
+    users: int | Iterable[int] | None = None,
+    histories: str | Iterable[Any] | None = None,
+    k: int = 10,
+    exclude_seen: bool = True,
+    batch_size: int = 256,
+) -> pd.DataFrame:
+    """What to watch next: the k best items for users of the data set, or for new histories.
+
+    Args:
+        model: a model or baseline, fitted on `dataset`.
+        dataset: knows the items, and the users' histories, of which all is used.
+        users: user ids. Give either these or histories.
+        histories: one history, or a list of them, oldest item first. Items are ids or titles, as
+            typed ("the matrix"), or some of both. Nobody in the data set needs to have them.
+        k: length of a list. A list is shorter where there are not enough items left.
+        exclude_seen: leave out what is in the history.
+        batch_size: histories scored at once.
+
+    Returns:
+        A table with columns user (or history: its number from 0), place, item, title (where known)
+        and score, sorted by user in the order given, then by place.
+
+    Raises:
+        ValueError: neither or both of users and histories; an unknown user, item or title, which is
+            named; an empty history.
+    """
+    if (users is None) == (histories is None):
+        raise ValueError("give either users=[ids] or histories=[lists of ids or titles]")
+    if histories is None:
+        name, labels = "user", _user_ids(dataset, users)
+        known, rows = dataset.sequences, labels
+    else:
+        lists = _as_lists(histories)
+        find = _Items(dataset)
+        known = Sequences.from_lists(
+            {row + 1: find.ids(items, f"history {row}: ") for row, items in enumerate(lists)}
+        )
+        name, labels = "history", np.arange(len(lists))
+        rows = labels + 1
+    items, scores = top_items(
+        model, known, rows, k, histories is None, exclude_seen, batch_size=batch_size
+    )
+    filled = items > 0
+    columns: dict[str, Any] = {
+        name: np.repeat(labels, filled.sum(axis=1)),
+        "place": np.broadcast_to(np.arange(1, k + 1), items.shape)[filled],
+        "item": items[filled],
+        "title": _titles(dataset, items[filled]),
+        "score": scores[filled],
+    }
+    return pd.DataFrame({key: value for key, value in columns.items() if value is not None})
+
+
+def similar_items(
+    model: HasItemVectors | HasItemSimilarities,
+    dataset: SASRecDataSet,
+    item: int | str,
+    k: int = 10,
+) -> pd.DataFrame:
+    """The k items most like one, by the cosine of the model's item vectors.
+
+    Args:
+        model: has `item_vectors`, or, like `ItemKNN`, similarities of its own.
+        dataset: knows the titles.
+        item: an id or a title.
+        k: how many.
+
+    Returns:
+        A table with columns place, item, title (where known) and similarity.
+
+    Raises:
+        TypeError: a model with neither vectors nor similarities.
+        ValueError: an unknown item; k below 1.
+    """
+    k = min(_positive(k), dataset.itemnum - 1)
+    wanted = _Items(dataset).ids([item], "")[0]
+    with torch.no_grad():
+        if hasattr(model, "item_similarities"):
+            similarity = model.item_similarities(wanted).cpu()
+        elif hasattr(model, "item_vectors"):
+            vectors = torch.nn.functional.normalize(model.item_vectors().float(), dim=1)  # (I+1, D)
+            similarity = (vectors @ vectors[wanted]).cpu()
+        else:
+            raise TypeError(f"{type(model).__name__} has no item_vectors: it knows no likeness")
+        similarity = similarity.clone()
+        similarity[[0, wanted]] = -torch.inf
+        best = similarity.topk(k)
+    columns: dict[str, Any] = {
+        "place": np.arange(1, k + 1),
+        "item": best.indices.numpy(),
+        "title": _titles(dataset, best.indices.numpy()),
+        "similarity": best.values.numpy(),
+    }
+    return pd.DataFrame({key: value for key, value in columns.items() if value is not None})
+
+
+def top_items(
+    scorer: Scorer,
+    histories: Sequences,
+    users: np.ndarray,
+    k: int = 10,
+    known_users: bool = True,
+    exclude_seen: bool = True,
+    batch_size: int = 256,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k items that score highest for each of some histories, as plain arrays.
+
+    Args:
+        scorer: a model or baseline.
+        histories: to choose from.
+        users: int (U,) whose histories.
+        k: length of the lists.
+        known_users: `users` are ids that the scorer was trained with; False: it is given None.
+        exclude_seen: leave out the items of the history.
+        batch_size: histories scored at once; fewer where there are very many items.
+
+    Returns:
+        (items, scores): int64 and float32 (U, k), best first. A list that runs out of items ends in
+        0s, with score -inf.
+
+    Raises:
+        ValueError: k below 1; NaN or infinite scores.
+    """
+    listed = min(_positive(k), scorer.item_num)
+    device = getattr(scorer, "device", torch.device("cpu"))
+    batch_size = max(1, min(batch_size, _SCORES_AT_ONCE // (scorer.item_num + 1)))
+    ids = torch.as_tensor(users, dtype=torch.int64)
+    items = torch.zeros(len(ids), k, dtype=torch.int64)
+    scores = torch.full((len(ids), k), -torch.inf)
+    # users of similar length together need little padding
+    order = torch.from_numpy(histories.lengths[users]).argsort(descending=True, stable=True)
+    with torch.no_grad():
+        for rows in order.split(batch_size):
+            history = torch.from_numpy(histories.padded(ids[rows].numpy())).to(device)
+            score = scorer.score(ids[rows].to(device) if known_users else None, history)
+            if exclude_seen:
+                score = score.scatter(1, history, -torch.inf)
+            best = score.topk(listed, dim=1)
+            wrong = best.values[:, 0].isnan() | best.values[:, 0].isposinf()  # NaN sorts first
+            if bool(wrong.any()):
+                user = int(ids[rows][wrong.cpu()][0])
+                raise ValueError(f"scores for the history of {user} are NaN or infinite")
+            items[rows, :listed] = best.indices.cpu()
+            scores[rows, :listed] = best.values.float().cpu()
+    items[scores == -torch.inf] = 0
+    return items.numpy(), scores.numpy()
+
+
+def _user_ids(dataset: SASRecDataSet, users: Any) -> np.ndarray:
+    ids = np.atleast_1d(np.asarray(users if isinstance(users, int | np.integer) else list(users)))
+    if ids.size == 0 or ids.dtype.kind not in "iu":
+        raise ValueError(f"users must be user ids, whole numbers from 1, got {users!r}")
+    for user in ids[(ids < 1) | (ids > dataset.usernum)]:
+        raise ValueError(f"user {user} is outside 1 to {dataset.usernum}")
+    for user in ids[dataset.sequences.lengths[ids] == 0]:
+        raise ValueError(f"user {user} has no history to recommend from")
+    return ids.astype(np.int64)
+
+
+def _as_lists(histories: Any) -> list[list[Any]]:
+    """A list of histories, also when it is but one."""
+    several = [histories] if isinstance(histories, str) else list(histories)
+    if not several:
+        raise ValueError("histories is empty: name at least one item")
+    flat = [isinstance(entry, str | int | np.integer) for entry in several]
+    if all(flat):
+        return [several]
+    if any(flat):
+        raise ValueError("histories mixes items and lists: give one history, or a list of them")
+    return [list(entry) for entry in several]
+
+
+class _Items:
+    """Finds ids of items given by id or title; looks a title up once, however often it comes."""
+
+    def __init__(self, dataset: SASRecDataSet) -> None:
+        self._dataset = dataset
+        self._found: dict[str, int] = {}
+
+    def ids(self, items: list[Any], where: str) -> list[int]:
+        """int ids of a history; `where` begins the messages of errors."""
+        if len(items) == 0:
+            raise ValueError(f"{where}it is empty; name at least one item")
+        return [self._id(item, where) for item in items]
+
+    def _id(self, item: Any, where: str) -> int:
+        if isinstance(item, str):
+            if item not in self._found:
+                self._found[item] = self._dataset.item_id(item)
+            return self._found[item]
+        if isinstance(item, bool) or not isinstance(item, int | np.integer):
+            raise TypeError(f"{where}an item is an id or a title, got {item!r}")
+        if not 1 <= item <= self._dataset.itemnum:
+            raise ValueError(f"{where}item {item} is outside 1 to {self._dataset.itemnum}")
+        return int(item)
+
+
+def _positive(k: int) -> int:
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    return k
+
+
+def _titles(dataset: SASRecDataSet, items: np.ndarray) -> np.ndarray | None:
+    return None if dataset.items is None else dataset.items["title"].to_numpy()[items - 1]

@@ -1,0 +1,99 @@
+"""Models to files and from files; nothing that is in a file is run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from seqrec_lib.common.version import __version__
+from seqrec_lib.models.sasrec import SASREC
+from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.network.config import SASRecConfig, SSEPTConfig, config_from_dict, config_to_dict
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """The state dict of a file that `torch.save` or safetensors wrote, on the CPU.
+
+    For checkpoints of recommenders' SASREC and SSEPT: `model.load_state_dict(read_weights(path))`.
+    Such files are pickles, which can hold code; here nothing but tensors is accepted.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a file that holds anything but named tensors, or that is damaged. A whole
+            pickled model is such a file: save its `state_dict()` where it came from.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling damaged bytes can raise nearly anything
+        raise ValueError(
+            f"{path.name} is damaged, or holds more than tensors and could run code: it is not "
+            "loaded. If it is a whole pickled model, save its state_dict() where it came from"
+        ) from error
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
+        raise ValueError(
+            f"{path.name} holds a {type(content).__name__} that is not a state dict (names and "
+            "tensors, nothing else): take the state dict out of it and save that alone"
+        )
+    return dict(content)
+
+
+def save_model(model: SASREC, path: str | Path, card: dict[str, Any] | None = None) -> None:
+    """Weights, settings and a card (seed, scores, how made; plain values) as a safetensors file."""
+    path = Path(path)
+    metadata = {
+        "config": json.dumps(config_to_dict(model.config)),
+        "card": json.dumps(card or {}),
+        "library": __version__,
+    }
+    write_weights(model.state_dict(), path, metadata)
+
+
+def write_weights(weights: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """A safetensors file, written beside its place and renamed: it is there whole or not at all."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    beside = path.with_name(path.name + ".tmp")
+    save_file(plain, beside, metadata=metadata)
+    os.replace(beside, path)
+
+
+def load_model(path: str | Path) -> tuple[SASREC, dict[str, Any]]:
+    """The model of a file that `save_model` wrote, on the CPU, and its card. Runs no code of it.
+
+    Raises:
+        FileNotFoundError: no such file. ValueError: not such a file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        config = config_from_dict(json.loads(metadata["config"]))
+        card = json.loads(metadata["card"])
+    except Exception as error:
+        raise ValueError(f"{path.name} is not a model that save_model wrote: {error}") from error
+    model = build_model(config, seed=0)
+    model.load_state_dict(weights)
+    return model, card
+
+
+def build_model(config: SASRecConfig, seed: int | None = None) -> SASREC:
+    """A model with these settings and fresh weights."""
+    return (SSEPT if isinstance(config, SSEPTConfig) else SASREC)(**asdict(config), seed=seed)

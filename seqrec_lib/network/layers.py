@@ -1,0 +1,294 @@
+"""The blocks of SASRec in their plain form: padded batches, one operation a line.
+
+Shapes: B batch, T positions, H heads, D width. Sequences are padded in front, so the last column is
+the most recent item whatever T is, and position tables are read from their end.
+
+A block does not care how its rows are stored. What depends on that (who attends to whom, which
+position a row has, how random numbers are drawn) stands in a *rows* object: `rows.PaddedRows`,
+which is the definition, or `packed.PackedRows`, the fast way to the same numbers on a CPU.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from seqrec_lib.common.checks import one_of, positive, rate
+from seqrec_lib.network.rows import PaddedRows
+
+LAYOUTS = ("contract", "authors", "pre-norm", "post-norm")
+NORMS = ("position", "feature")
+
+
+def rows_with_content(x: Tensor) -> Tensor:
+    """(B, T) bool: which rows of x (B, T, D) are not all zero. What a block called alone has to
+    tell padding by; a sum of exactly 0 would also hit real rows."""
+    return (x != 0).any(dim=-1)
+
+
+class MultiHeadAttention(nn.Module):
+    """Causal scaled dot-product attention with several heads, added to its queries.
+
+    Args:
+        attention_dim: D, the width of queries, keys and output.
+        num_heads: H; must divide D.
+        dropout_rate: of the attention weights, while `self.training`.
+        residual: whether the queries are added (SASRec's Table IV has a row without).
+
+    Raises:
+        ValueError: D is not divisible by H, or an argument is out of its range.
+
+    Source: SASRec Sec. III-B; no projection follows the heads, as in the authors' code.
+    """
+
+    def __init__(
+        self, attention_dim: int, num_heads: int, dropout_rate: float, residual: bool = True
+    ) -> None:
+        super().__init__()
+        positive("attention_dim", attention_dim)
+        positive("num_heads", num_heads)
+        if attention_dim % num_heads:
+            raise ValueError(
+                f"attention_dim={attention_dim} is not divisible by num_heads={num_heads}: each "
+                "head gets an equal part of the width"
+            )
+        self.num_heads = num_heads
+        self.dropout_rate = rate("dropout_rate", dropout_rate)
+        self.residual = residual
+        self.Q = nn.Linear(attention_dim, attention_dim)
+        self.K = nn.Linear(attention_dim, attention_dim)
+        self.V = nn.Linear(attention_dim, attention_dim)
+
+    def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """(B, T, D), (B, T, D) → (B, T, D). Rows that are all zero are padding."""
+        real, asking = rows_with_content(keys), rows_with_content(queries)
+        return self.apply_to(queries, keys, PaddedRows(real, self.training, real_queries=asking))
+
+    def apply_to(
+        self, queries: Tensor, keys: Tensor, rows: PaddedRows, last: bool = False
+    ) -> Tensor:
+        """As `forward`, for rows of any kind; `last`: only the last position of each asks."""
+        if last:
+            mixed = self._of_last(queries, keys, rows)
+        else:
+            if queries is keys:  # one pass over the rows is cheaper than two
+                q, k, v = rows.linear(keys, (self.Q, self.K, self.V))
+            else:
+                (q,), (k, v) = rows.linear(queries, [self.Q]), rows.linear(keys, (self.K, self.V))
+            mixed = rows.attention(q, k, v, self.num_heads, self.dropout_rate)
+        return mixed + queries if self.residual else mixed
+
+    def _of_last(self, queries: Tensor, x: Tensor, rows: PaddedRows) -> Tensor:
+        """Attention of one query a sequence, without a key and a value for every position.
+
+        q · (W_K x + b) is (W_Kᵀ q) · x plus a number that is the same for all x, which the softmax
+        does not see; Σ p (W_V x + b) is W_V Σ p x + b, since the weights p sum to 1. So both
+        matrices move to the side where there is one vector a sequence.
+        """
+        H, D = self.num_heads, queries.shape[-1]
+        to_keys, to_values = (m.weight.view(H, D // H, D) for m in (self.K, self.V))  # (H, D/H, D)
+        q = self.Q(queries).unflatten(-1, (H, D // H)) / math.sqrt(D // H)  # (…, H, D/H)
+        mixed = rows.mix_of_last(torch.einsum("...hc,hcd->...hd", q, to_keys), x)  # (…, H, D)
+        return torch.einsum("...hd,hcd->...hc", mixed, to_values).flatten(-2) + self.V.bias
+
+
+class PointWiseFeedForward(nn.Module):
+    """Two convolutions of kernel size 1 (so: two linear maps of each position), added to the input.
+
+    Args:
+        embedding_dim: D.
+        conv_dims: [C, D], the widths after the first and the second convolution.
+        dropout_rate: after each of them, while `self.training`.
+        residual: whether the input is added.
+
+    Source: SASRec eq. (4).
+    """
+
+    def __init__(
+        self,
+        embedding_dim: int,
+        conv_dims: Sequence[int],
+        dropout_rate: float,
+        residual: bool = True,
+    ) -> None:
+        super().__init__()
+        if len(conv_dims) != 2 or conv_dims[1] != embedding_dim:
+            raise ValueError(
+                f"conv_dims={list(conv_dims)} must be two widths, the second {embedding_dim}, the "
+                "width of the input that the result is added to"
+            )
+        self.dropout_rate = rate("dropout_rate", dropout_rate)
+        self.residual = residual
+        self.conv_layer1 = nn.Conv1d(embedding_dim, positive("conv_dims", conv_dims[0]), 1)
+        self.conv_layer2 = nn.Conv1d(conv_dims[0], conv_dims[1], 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, D) → (B, T, D)."""
+        return self.apply_to(x, PaddedRows(rows_with_content(x), self.training))
+
+    def apply_to(self, x: Tensor, rows: PaddedRows) -> Tensor:
+        """As `forward`, for rows of any kind."""
+        inner, outer = self.conv_layer1, self.conv_layer2
+        return rows.feed_forward(x, inner, outer, self.dropout_rate, self.residual)
+
+
+class LayerNormalization(nn.Module):
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta over the last axis.
+
+    Args:
+        seq_max_len: n. gamma and beta are (n, D): one row per position, counted from the end.
+        embedding_dim: D.
+        epsilon: keeps the root away from 0.
+        norm: "feature" shares one row, (1, D), among all positions, as the papers do.
+    """
+
+    def __init__(
+        self, seq_max_len: int, embedding_dim: int, epsilon: float, norm: str = "position"
+    ) -> None:
+        super().__init__()
+        one_of("norm", norm, NORMS)
+        rows = positive("seq_max_len", seq_max_len) if norm == "position" else 1
+        self.epsilon = epsilon
+        self.gamma = nn.Parameter(torch.ones(rows, embedding_dim))
+        self.beta = nn.Parameter(torch.zeros(rows, embedding_dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, D) → (B, T, D), T at most n."""
+        return self.apply_to(x, PaddedRows(rows_with_content(x)))
+
+    def apply_to(self, x: Tensor, rows: PaddedRows) -> Tensor:
+        """As `forward`, for rows of any kind."""
+        return rows.normalise(x, self.gamma, self.beta, self.epsilon)
+
+
+class EncoderLayer(nn.Module):
+    """One block: attention, then the feed-forward network.
+
+    Args:
+        seq_max_len, embedding_dim, attention_dim, num_heads, conv_dims, dropout_rate: see the
+            blocks above.
+        layout: where the normalisation LN stands, for input x (attention(q, k) below is without
+            the residual; FFN likewise):
+            "contract" (recommenders): h = LN(x), a = h + attention(h, x), out = a + FFN(a);
+            "authors" (SASRec's released code): h = LN(x), z = LN'(h + attention(h, x)),
+            out = z + FFN(z);
+            "pre-norm" (the paper's text): h = LN(x), y = x + attention(h, h),
+            out = y + FFN(LN'(y));
+            "post-norm" (Vaswani et al. 2017): y = LN(x + attention(x, x)), out = LN'(y + FFN(y)).
+        norm: "position" or "feature", see `LayerNormalization`.
+        residuals: False leaves out every residual connection (SASRec Table IV).
+    """
+
+    def __init__(
+        self,
+        seq_max_len: int,
+        embedding_dim: int,
+        attention_dim: int,
+        num_heads: int,
+        conv_dims: Sequence[int],
+        dropout_rate: float,
+        layout: str = "contract",
+        norm: str = "position",
+        residuals: bool = True,
+    ) -> None:
+        super().__init__()
+        self.layout = one_of("layout", layout, LAYOUTS)
+        self.residuals = residuals
+        if attention_dim != embedding_dim:
+            raise ValueError(
+                f"attention_dim={attention_dim} must equal the width of the block, "
+                f"{embedding_dim}: the residual connection adds the two. Leave attention_dim out."
+            )
+        inside = residuals and layout != "pre-norm"  # pre-norm adds x itself, not its normal form
+        self.mha = MultiHeadAttention(attention_dim, num_heads, dropout_rate, inside)
+        self.ffn = PointWiseFeedForward(embedding_dim, conv_dims, dropout_rate, inside)
+        self.layer_normalization = LayerNormalization(seq_max_len, embedding_dim, 1e-8, norm)
+        if layout != "contract":
+            self.layer_normalization2 = LayerNormalization(seq_max_len, embedding_dim, 1e-8, norm)
+
+    def forward(self, x: Tensor, training: bool, mask: Tensor) -> Tensor:
+        """(B, T, D), mask (B, T, 1) with 0 at padding → (B, T, D)."""
+        return self.apply_to(x, PaddedRows(mask.squeeze(-1) != 0, training))
+
+    def apply_to(self, x: Tensor, rows: PaddedRows, last: bool = False) -> Tensor:
+        """As `forward`, for rows of any kind.
+
+        last: give the last position of each sequence only, (G, D), for scoring: keys and values
+        are made for all positions, everything else for one.
+        """
+        first = self.layer_normalization.apply_to
+        asking, mine = (rows.last(x), rows.last_rows()) if last else (x, rows)
+        if self.layout == "contract":
+            a = self.mha.apply_to(first(asking, mine), x, rows, last)
+            return mine.blank(self.ffn.apply_to(a, mine))
+        second = self.layer_normalization2.apply_to
+        if self.layout == "authors":
+            z = second(self.mha.apply_to(first(asking, mine), x, rows, last), mine)
+            out = self.ffn.apply_to(z, mine)
+        elif self.layout == "pre-norm":
+            h = first(x, rows)
+            y = self._plus(asking, self.mha.apply_to(rows.last(h) if last else h, h, rows, last))
+            out = self._plus(y, self.ffn.apply_to(second(y, mine), mine))
+        else:
+            y = first(self.mha.apply_to(asking, x, rows, last), mine)
+            out = second(self.ffn.apply_to(y, mine), mine)
+        return mine.blank(out)
+
+    def _plus(self, x: Tensor, change: Tensor) -> Tensor:
+        return x + change if self.residuals else change
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: object) -> None:
+        # recommenders' blocks own two layer normalisations that nothing uses
+        for name in ("layernorm1", "layernorm2"):
+            for kind in ("weight", "bias"):
+                state_dict.pop(f"{prefix}{name}.{kind}", None)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class Encoder(nn.Module):
+    """`num_layers` blocks in a row; the arguments after it are those of `EncoderLayer`."""
+
+    def __init__(
+        self,
+        num_layers: int,
+        seq_max_len: int,
+        embedding_dim: int,
+        attention_dim: int,
+        num_heads: int,
+        conv_dims: Sequence[int],
+        dropout_rate: float,
+        layout: str = "contract",
+        norm: str = "position",
+        residuals: bool = True,
+    ) -> None:
+        super().__init__()
+        if num_layers < 0:
+            raise ValueError(f"num_layers={num_layers} must not be negative")
+        self.enc_layers = nn.ModuleList(
+            EncoderLayer(
+                seq_max_len,
+                embedding_dim,
+                attention_dim,
+                num_heads,
+                conv_dims,
+                dropout_rate,
+                layout,
+                norm,
+                residuals,
+            )
+            for _ in range(num_layers)
+        )
+
+    def forward(self, x: Tensor, training: bool, mask: Tensor) -> Tensor:
+        """(B, T, D), mask (B, T, 1) → (B, T, D)."""
+        return self.apply_to(x, PaddedRows(mask.squeeze(-1) != 0, training))
+
+    def apply_to(self, x: Tensor, rows: PaddedRows, last: bool = False) -> Tensor:
+        """As `forward`, for rows of any kind; `last`: the last position of each sequence only."""
+        layers = list(self.enc_layers)
+        for layer in layers:
+            x = layer.apply_to(x, rows, last and layer is layers[-1])  # type: ignore[operator]
+        return rows.last(x) if last and not layers else x

@@ -1,0 +1,62 @@
+"""Every figure of the notebooks. They take tables, arrays and tensors, never models."""
+
+from seqrec_lib.plots.attention import (
+    attention_maps,
+    dependence,
+    growth,
+    heads,
+    known_maps,
+    number_table,
+)
+from seqrec_lib.plots.diagrams import attention_mask, block, shift, split_cells, tie_orders
+from seqrec_lib.plots.drawing import Drawing, short
+from seqrec_lib.plots.evaluation import curves, differences, order_change, split_in_time, spread
+from seqrec_lib.plots.general import (
+    heatmap,
+    intervals,
+    learning_curves,
+    lengths_and_popularity,
+    lines,
+)
+from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, scatter, side_by_side
+from seqrec_lib.plots.results import by_epoch, effects, paper_and_ours
+from seqrec_lib.plots.scaling import growths, page_of_table, shared_step
+from seqrec_lib.plots.ssept import replacements, windows
+
+__all__ = [
+    "Drawing",
+    "attention_maps",
+    "attention_mask",
+    "block",
+    "by_epoch",
+    "curves",
+    "dependence",
+    "differences",
+    "effects",
+    "film_map",
+    "growth",
+    "growths",
+    "heads",
+    "heatmap",
+    "intervals",
+    "known_maps",
+    "learning_curves",
+    "lengths_and_popularity",
+    "lines",
+    "number_table",
+    "order_change",
+    "page_of_table",
+    "paper_and_ours",
+    "position_maps",
+    "ratio_map",
+    "replacements",
+    "scatter",
+    "shared_step",
+    "shift",
+    "side_by_side",
+    "split_cells",
+    "split_in_time",
+    "spread",
+    "tie_orders",
+    "windows",
+]

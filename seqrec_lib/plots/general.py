@@ -1,0 +1,157 @@
+"""Figures that show numbers: curves, intervals, lines and shades."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seqrec_lib.plots.drawing import BLUE, INK, LINES, ORANGE, SCALE, Drawing, numbers
+
+
+def learning_curves(
+    loss: Sequence[float],
+    validation: Mapping[str, Sequence[float]] | None = None,
+    epochs: Sequence[int] = (),
+) -> Drawing:
+    """Training loss by epoch and, beside it, validation metrics.
+
+    validation: name of a metric → its values. epochs: when they were taken, one per value.
+    """
+    known = {name: numbers(name, values) for name, values in (validation or {}).items()}
+    losses = numbers("loss", loss)
+    alt = f"Training loss over {len(losses)} epochs: from {losses[0]:.3f} to {losses[-1]:.3f}."
+    for name, values in known.items():
+        if len(epochs) != len(values):
+            raise ValueError(f"epochs must have one entry for each of the {len(values)} of {name}")
+        best = int(values.argmax())
+        alt += f" Validation {name}: from {values[0]:.3f} to {values[-1]:.3f}, "
+        alt += f"best {values[best]:.3f} after epoch {epochs[best]}."
+    drawing = Drawing(8.5 if known else 5, 3.2, alt)
+    left = drawing.panel(2 if known else 1)
+    left.plot(range(1, len(losses) + 1), losses, **(LINES[0] | {"marker": "."}))
+    left.set(xlabel="epoch", ylabel="training loss")
+    if known:
+        right = drawing.panel(2, 2)
+        for style, (name, values) in zip(LINES, known.items(), strict=False):
+            right.plot(epochs, values, label=name, **style)
+        right.set(xlabel="epoch", ylabel="validation", ylim=(0, None))
+        right.legend(frameon=False, loc="lower right")
+    for axes in drawing.axes:
+        axes.locator_params(axis="x", integer=True)
+    return drawing
+
+
+def intervals(
+    table: pd.DataFrame, metric: str, reference: tuple[str, float] | None = None
+) -> Drawing:
+    """One value per model as a dot, its interval as a line.
+
+    table: indexed by model, columns value, low and high. reference: (name, value) of a dashed line.
+    """
+    for column in ("value", "low", "high"):
+        if column not in table:
+            raise ValueError(f"table must have the column {column!r}; it has {list(table)}")
+    value, low, high = (numbers(name, table[name]) for name in ("value", "low", "high"))
+    said = [
+        f"{name} {v:.3f} ({a:.3f} to {b:.3f})"
+        for name, v, a, b in zip(table.index, value, low, high, strict=True)
+    ]
+    alt = f"{metric} by model, with intervals: {'; '.join(said)}."
+    alt += f" {reference[0]}: {reference[1]:.3f}." if reference else ""
+    drawing = Drawing(8, 1.1 + 0.42 * len(table), alt)
+    axes = drawing.panel()
+    rows = np.arange(len(table))
+    reach = np.maximum(np.stack([value - low, high - value]), 0)  # rounding may give -1e-17
+    axes.errorbar(value, rows, xerr=reach, fmt="o", color=BLUE, ecolor=INK, capsize=4, markersize=7)
+    for row in rows:
+        note = f"{value[row]:.3f}"
+        axes.annotate(note, (high[row], row), (8, 0), textcoords="offset points", va="center")
+    right = max(float(high.max()), reference[1] if reference else 0.0)
+    axes.set(xlim=(0, right * 1.15), ylim=(len(table) - 0.4, -0.6), xlabel=metric)
+    axes.set_yticks(rows, [str(name) for name in table.index])
+    axes.tick_params(axis="y", length=0)
+    if reference:
+        axes.axvline(reference[1], color=INK, linestyle="--", linewidth=1)
+        note = f"{reference[0]} {reference[1]:.3f} "
+        axes.annotate(note, (reference[1], len(table) - 0.45), ha="right", va="bottom")
+    return drawing
+
+
+def lengths_and_popularity(lengths: Any, counts: Any, cut: int) -> Drawing:
+    """How long histories are, and how unequal items are.
+
+    lengths: (U,) items per user, all above 0. counts: (I,) interactions per item. cut: a length to
+    mark.
+    """
+    lengths, counts = numbers("lengths", lengths), np.sort(numbers("counts", counts))[::-1]
+    if lengths.min() < 1:
+        raise ValueError("lengths must be at least 1: leave out users without items")
+    longer = float((lengths > cut).mean())
+    top = max(1, round(len(counts) / 10))
+    share = float(counts[:top].sum() / counts.sum())
+    drawing = Drawing(
+        9,
+        3.3,
+        f"Left: histogram of {len(lengths):,} history lengths from {lengths.min():.0f} to "
+        f"{lengths.max():,.0f}, median {np.median(lengths):.0f}; {longer:.0%} are longer than "
+        f"{cut}. Right: interactions per film by rank, from {counts[0]:,.0f} down to "
+        f"{counts[-1]:,.0f}; the top tenth of the films has {share:.0%} of all interactions.",
+    )
+    left, right = drawing.panel(2, 1), drawing.panel(2, 2)
+    left.hist(lengths, bins=np.geomspace(lengths.min(), lengths.max() + 1, 41).tolist(), color=BLUE)
+    left.axvline(cut, color=INK, linestyle="--", linewidth=1)
+    left.annotate(f"  n = {cut}", (cut, left.get_ylim()[1]), va="top")
+    left.set(xscale="log", xlabel="films in a history (log scale)", ylabel="users")
+    ticks = [x for x in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000) if x <= lengths.max()]
+    left.set_xticks([x for x in ticks if x >= lengths.min()])
+    left.get_xaxis().set_major_formatter("{x:.0f}")
+    left.minorticks_off()
+    ranks = np.arange(1, len(counts) + 1)
+    right.plot(ranks, counts, color=BLUE, linewidth=2)
+    right.fill_between(ranks[:top], counts[:top], facecolor=ORANGE, hatch="//", edgecolor="white")
+    note, place = f"a tenth of the films:\n{share:.0%} of the interactions", (top, counts[top - 1])
+    right.annotate(note, place, (12, 12), textcoords="offset points")
+    right.set(xlabel="rank of the film", ylabel="interactions", ylim=(0, None), xlim=(0, None))
+    return drawing
+
+
+def lines(table: pd.DataFrame, ylabel: str, log_x: bool = False) -> Drawing:
+    """Columns of a table as lines over its index, told apart by colour, marker and dashes."""
+    if not 1 <= table.shape[1] <= len(LINES):
+        raise ValueError(f"table must have 1 to {len(LINES)} columns, not {table.shape[1]}")
+    columns = {str(name): numbers(str(name), table[name]) for name in table}
+    said = "; ".join(f"{name} from {v[0]:.3g} to {v[-1]:.3g}" for name, v in columns.items())
+    where = f"as {table.index.name} goes from {table.index[0]} to {table.index[-1]}"
+    drawing = Drawing(7, 3.3, f"{ylabel} {where}: {said}.")
+    axes = drawing.panel()
+    for style, (name, values) in zip(LINES, columns.items(), strict=False):
+        axes.plot(table.index, values, label=name, **style)
+    axes.set(xlabel=str(table.index.name), ylabel=ylabel, ylim=(0, None))
+    if log_x:
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(table.index, [str(x) for x in table.index])
+        axes.minorticks_off()
+    axes.legend(frameon=False)
+    return drawing
+
+
+def heatmap(values: Any, rows: str, columns: str, colour: str, first: int = 1) -> Drawing:
+    """A matrix (R, C) as shades, bright is high. rows, columns, colour: what these mean; first: the
+    number of the first row and column."""
+    matrix = numbers("values", values, dims=2)
+    (R, C), (low, high) = matrix.shape, (matrix.min(), matrix.max())
+    alt = f"{colour} of {R} {rows} (down) and {C} {columns} (across), {low:.2f} to {high:.2f}."
+    if R == C and R > 2:
+        near, far = np.diag(matrix, 1).mean(), matrix[0, -1]
+        alt += f" Next to the diagonal the mean is {near:.2f}; in the far corner {far:.2f}."
+    drawing = Drawing(5.6, 4.4, alt)
+    axes = drawing.add_subplot()
+    extent = (first - 0.5, first + C - 0.5, first + R - 0.5, first - 0.5)
+    image = axes.imshow(matrix, cmap=SCALE, extent=extent, interpolation="nearest")
+    axes.set(xlabel=columns, ylabel=rows)
+    axes.locator_params(integer=True)
+    drawing.colorbar(image, ax=axes, label=colour)
+    return drawing

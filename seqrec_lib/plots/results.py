@@ -1,0 +1,152 @@
+"""Figures of recorded results: a paper beside ours, what a change costs, validation by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seqrec_lib.plots.drawing import BLUE, GREY, INK, LINES, ORANGE, PALE, Drawing, numbers, short
+
+_FIVE = (*LINES, {"color": INK, "marker": "x", "linestyle": (0, (1, 1))})
+_VERDICTS = {  # fill of our dot
+    "reproduced": BLUE,
+    "differs": "white",
+    "nothing printed": BLUE,
+}
+
+
+def paper_and_ours(table: pd.DataFrame, tolerance: float, metric: str = "NDCG@10") -> Drawing:
+    """Rows of a printed table: the paper's value with its tolerance, and ours over the seeds.
+
+    table: columns row, paper, ours, lowest, highest, seeds and verdict, as of `papers.comparison`;
+    NaN where nothing is printed or nothing was run. Our dot is full where it is reproduced, hollow
+    where it differs, a cross where the run was shorter or under other settings.
+    """
+    for column in ("row", "paper", "ours", "lowest", "highest", "seeds", "verdict"):
+        if column not in table:
+            raise ValueError(f"table must have the column {column!r}; it has {list(table)}")
+    if len(table) == 0:
+        raise ValueError("table has no rows: there is nothing to draw")
+    paper, ours = (table[name].to_numpy(np.float64) for name in ("paper", "ours"))
+    if np.isnan(paper).all() and np.isnan(ours).all():
+        raise ValueError("table has neither printed nor own values: there is nothing to draw")
+    said = []
+    for row, verdict, a, b in zip(table["row"], table["verdict"], paper, ours, strict=True):
+        printed = "nothing printed" if np.isnan(a) else f"printed {a:.4f}"
+        named = "" if verdict == "nothing printed" else f", {verdict}"
+        found = "not run" if np.isnan(b) else f"ours {b:.4f}{named}"
+        said.append(f"{row}: {printed}, {found}")
+    drawing = Drawing(9, 1.5 + 0.36 * len(table), f"{metric}, paper and ours. {'; '.join(said)}.")
+    axes = drawing.panel()
+    band: dict[str, Any] = dict(color=PALE, linewidth=9, solid_capstyle="butt", zorder=0)
+    for at, (_, line) in enumerate(table.iterrows()):
+        if not np.isnan(paper[at]):
+            axes.plot([paper[at] - tolerance, paper[at] + tolerance], [at, at], **band)
+            axes.plot(paper[at], at, "D", color=ORANGE, markeredgecolor=INK, markersize=6)
+        if np.isnan(ours[at]):
+            continue
+        lift = at + 0.22
+        axes.plot([line["lowest"], line["highest"]], [lift, lift], color=INK, marker="|", zorder=2)
+        fill = _VERDICTS.get(str(line["verdict"]))
+        style: dict[str, Any] = dict(marker="o", markerfacecolor=fill) if fill else dict(marker="x")
+        axes.plot(ours[at], lift, color=BLUE, markersize=7, markeredgewidth=1.6, **style)
+    for at, verdict in enumerate(table["verdict"]):
+        seeds = int(table["seeds"].iloc[at])
+        counted = "" if seeds == 0 else f" ({seeds} seed{'s' if seeds > 1 else ''})"
+        note = f"{verdict or 'not run'}{counted}"
+        axes.annotate(
+            note, (1, at), (6, 0), xycoords=axes.get_yaxis_transform(),
+            textcoords="offset points", va="center", fontsize=9,
+            color=INK if verdict else GREY,
+        )  # fmt: skip
+    axes.set_yticks(range(len(table)), [short(str(name), 34) for name in table["row"]])
+    axes.set(xlabel=metric, ylim=(len(table) - 0.4, -0.7))
+    axes.tick_params(axis="y", length=0)
+    axes.plot([], [], "D", color=ORANGE, markeredgecolor=INK, label="the paper")
+    axes.plot([], [], color=PALE, linewidth=9, label=f"within {tolerance:g}")
+    axes.plot([], [], "o", color=BLUE, label="ours, mean")
+    axes.plot([], [], color=INK, marker="|", label="lowest to highest seed")
+    axes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), fontsize=9)
+    return drawing
+
+
+def effects(table: pd.DataFrame, xlabel: str) -> Drawing:
+    """What each change does, by several sources: a dot a change and source, zero is no change.
+
+    table: columns name, source, change, low and high (equal to change where there is no spread);
+    up to four sources, drawn in their order.
+    """
+    for column in ("name", "source", "change", "low", "high"):
+        if column not in table:
+            raise ValueError(f"table must have the column {column!r}; it has {list(table)}")
+    names, sources = list(dict.fromkeys(table["name"])), list(dict.fromkeys(table["source"]))
+    if not 1 <= len(sources) <= len(LINES):
+        raise ValueError(f"table must have 1 to {len(LINES)} sources, not {len(sources)}")
+    for column in ("change", "low", "high"):
+        numbers(column, table[column])
+    said = [
+        f"{line['name']}, {line['source']}: {line['change']:+.3f}" for _, line in table.iterrows()
+    ]
+    height = 1.3 + (0.16 + 0.16 * len(sources)) * len(names)
+    drawing = Drawing(8.6, height, f"{xlabel}. {'; '.join(said)}.")
+    axes = drawing.panel()
+    axes.axvline(0, color=INK, linestyle="--", linewidth=1)
+    for place, (style, source) in enumerate(zip(LINES, sources, strict=False)):
+        mine = table[table["source"] == source]
+        rows = np.array([names.index(name) for name in mine["name"]])
+        at = rows + (place - (len(sources) - 1) / 2) * 0.22
+        axes.hlines(at, mine["low"], mine["high"], color=style["color"], linewidth=2)
+        axes.plot(
+            mine["change"], at, color=style["color"], marker=style["marker"], linestyle="none",
+            label=source,
+        )  # fmt: skip
+    for row in range(1, len(names), 2):
+        axes.axhspan(row - 0.5, row + 0.5, color=PALE, alpha=0.5, linewidth=0, zorder=0)
+    axes.set_yticks(range(len(names)), [short(str(name), 34) for name in names])
+    axes.set(xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
+    axes.tick_params(axis="y", length=0)
+    columns = len(sources) if len(sources) < 4 else 2  # four in a line are wider than the panel
+    axes.legend(frameon=False, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), fontsize=9)
+    return drawing
+
+
+def by_epoch(
+    curves: Mapping[str, pd.Series], ylabel: str, levels: Mapping[str, float] | None = None
+) -> Drawing:
+    """A quantity by epoch, one line a run; runs may be of different length.
+
+    curves: name of a run → its values, indexed by epoch; up to five. levels: what a dashed
+    horizontal line means → its height.
+    """
+    if not 1 <= len(curves) <= len(_FIVE):
+        raise ValueError(f"there must be 1 to {len(_FIVE)} curves, not {len(curves)}")
+    known = {name: numbers(str(name), values) for name, values in curves.items()}
+    said = []
+    for name, values in known.items():
+        epochs, best = curves[name].index, int(values.argmax())
+        said.append(
+            f"{name} from {values[0]:.3f} at epoch {epochs[0]} to {values[-1]:.3f} at "
+            f"{epochs[-1]}, highest {values[best]:.3f} at {epochs[best]}"
+        )
+    marked = ", ".join(f"{name} {at:.4g}" for name, at in (levels or {}).items())
+    alt = f"{ylabel} by epoch: {'; '.join(said)}." + (f" Levels: {marked}." if marked else "")
+    drawing = Drawing(8.4, 3.8, alt)
+    axes = drawing.panel()
+    for style, (name, values) in zip(_FIVE, known.items(), strict=False):
+        axes.plot(
+            curves[name].index, values, label=name, markersize=4,
+            markevery=max(1, len(values) // 20), **style,
+        )  # fmt: skip
+    for name, height in (levels or {}).items():
+        axes.axhline(height, color=GREY, linestyle="--", linewidth=1)
+        axes.annotate(
+            short(str(name), 40), (0.01, height), (0, 3), xycoords=axes.get_yaxis_transform(),
+            textcoords="offset points", fontsize=9, color=INK,
+        )  # fmt: skip
+    axes.set(xlabel="epoch", ylabel=ylabel)
+    axes.locator_params(axis="x", integer=True)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
+    return drawing

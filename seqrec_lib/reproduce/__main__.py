@@ -1,0 +1,110 @@
+"""Reproduce a published table: `python -m seqrec_lib.reproduce TABLE`.
+
+Each run is resumable (checkpoints in build/runs), and is recorded when it ends: one line in
+data/results/TABLE.csv, its curve, and the rank of every user; its weights stay in build/runs. What
+is recorded is not run again. Before the first run a few batches of each row are timed, so that the
+plan says how long it will take on this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.loading import load_dataset
+from seqrec_lib.reproduce.planning import _once_each as once_each
+from seqrec_lib.reproduce.planning import epochs_to_go, plan
+from seqrec_lib.reproduce.recipes import PRINTED_AS, TABLES, Recipe
+from seqrec_lib.reproduce.recorded import label_of
+from seqrec_lib.reproduce.runs import Cost, measure, run
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m seqrec_lib.reproduce", description=__doc__)
+    parser.add_argument("table", help=f"{', '.join(TABLES)}, or all")
+    parser.add_argument("--rows", nargs="+", help="some rows of it; all without")
+    parser.add_argument("--dataset", choices=list(PRINTED_AS), help="only the rows on this one")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--epochs", type=int, help="another number than the recipe's")
+    parser.add_argument("--device", help="cpu or cuda; a GPU where there is one without")
+    parser.add_argument("--results", type=Path, default=Path("data/results"))
+    parser.add_argument("--work", type=Path, default=Path("build/runs"), help="for checkpoints")
+    parser.add_argument("--list", action="store_true", help="only show what is recorded")
+    parser.add_argument("--again", action="store_true", help="run what is recorded, too")
+    chosen = parser.parse_args(arguments)
+    try:
+        todo = plan(
+            chosen.table,
+            chosen.rows,
+            chosen.seeds,
+            chosen.results,
+            chosen.epochs,
+            chosen.dataset,
+        )
+    except ValueError as error:
+        parser.error(str(error))
+    print(todo.drop(columns="recorded").to_string(index=False, na_rep=""))
+    print(f"{todo['recorded'].sum()} of {len(todo)} runs are recorded", flush=True)
+    if not chosen.again:
+        todo = todo[~todo["recorded"]]
+    if chosen.list or len(todo) == 0:
+        return
+    runs = once_each(todo)
+    datasets = {name: load_dataset(name) for name in {recipe.dataset for recipe, _ in runs}}
+    forecast = _forecast(runs, datasets, chosen)
+    for place, (recipe, seed) in enumerate(runs, start=1):
+        name = f"{recipe.table} {recipe.row}, seed {seed}"
+        print(f"run {place} of {len(runs)}: {name}, {forecast[place - 1]}", flush=True)
+        try:
+            line = run(
+                recipe,
+                datasets[recipe.dataset],
+                seed,
+                chosen.results,
+                chosen.work,
+                chosen.epochs,
+                chosen.device,
+            )
+        except KeyboardInterrupt as stop:
+            sys.exit(f"{stop}; the same command goes on from there")
+        print(
+            f"test NDCG@10 {line['sampled_ndcg']:.4f}, HR@10 {line['sampled_hr']:.4f} among 100 "
+            f"negatives; {line['full_ndcg']:.4f}, {line['full_hr']:.4f} among all items"
+            + (f"; the paper prints {recipe.paper}" if recipe.paper else ""),
+            flush=True,
+        )
+
+
+def _forecast(
+    runs: list[tuple[Recipe, int]],
+    datasets: dict[str, SASRecDataSet],
+    chosen: argparse.Namespace,
+) -> list[str]:
+    """How long each run will take, in words; prints the sum and what it rests on."""
+    costs: dict[str, Cost] = {}
+    seconds = []
+    for recipe, seed in runs:
+        name = label_of(recipe, 0)
+        if name not in costs:
+            costs[name] = measure(recipe, datasets[recipe.dataset], chosen.device)
+        seconds.append(costs[name].of(epochs_to_go(recipe, seed, chosen.epochs, chosen.work)))
+    print(
+        f"to do: {len(runs)} runs, about {_duration(sum(seconds))} on this machine. (Some batches "
+        "and one validation of each row were timed just now; if the machine gets busier or "
+        "quieter, this changes with it.)",
+        flush=True,
+    )
+    return [f"about {_duration(value)}" for value in seconds]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+if __name__ == "__main__":
+    main()

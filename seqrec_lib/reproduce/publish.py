@@ -1,0 +1,123 @@
+"""Publish the weights of a recorded run: `python -m seqrec_lib.reproduce.publish LABEL NAME`.
+
+LABEL is a run of `seqrec_lib.reproduce`: its weights lie in build/runs/LABEL.safetensors and its
+line in data/results. NAME is what `load_trained` will call it. The file is written, loaded again by
+its name, evaluated, and kept only if it scores what was recorded.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.loading import load_dataset
+from seqrec_lib.evaluation.metrics import summarise
+from seqrec_lib.evaluation.ranking import sampled_ranks
+from seqrec_lib.models.files import load_model
+from seqrec_lib.models.trained import FOLDER, load_trained, reproduce_command, save_trained
+from seqrec_lib.reproduce.recipes import Recipe, rows_of
+from seqrec_lib.reproduce.recorded import label_of, recorded
+from seqrec_lib.reproduce.runs import CANDIDATE_SEED
+
+_SCORES = [
+    f"{protocol}_{metric}{end}"
+    for protocol in ("sampled", "full")
+    for metric in ("ndcg", "hr")
+    for end in ("", "_low", "_high")
+]
+
+
+def recorded_line(label: str, results: Path) -> tuple[Recipe, pd.Series]:
+    """The recipe and the last recorded line of a run.
+
+    Raises ValueError for a label that no recipe has, LookupError where nothing is recorded.
+    """
+    table = label.split("__")[0]
+    lines = recorded(table, results)
+    for recipe in rows_of(table):
+        mine = lines[lines["row"] == recipe.row]
+        for _, line in mine.iloc[::-1].iterrows():
+            if label_of(recipe, int(line["seed"])) == label:
+                return recipe, line
+    raise LookupError(f"no run {label!r} is recorded in {table}.csv: see reproduce --list")
+
+
+def publish(
+    label: str,
+    name: str,
+    dataset: SASRecDataSet,
+    results: Path = Path("data/results"),
+    work: Path = Path("build/runs"),
+    folder: Path = FOLDER,
+) -> Path:
+    """See the module. Returns the place of the weights.
+
+    Raises:
+        FileNotFoundError, LookupError: no weights, or no recorded line.
+        ValueError: weights and line are of two different runs, or the loaded file scores otherwise.
+    """
+    recipe, line = recorded_line(label, results)
+    model, made = load_model(work / f"{label}.safetensors")
+    if str(made.get("sampled_ndcg")) != str(line["sampled_ndcg"]):
+        raise ValueError(
+            f"the weights of {label!r} were recorded with NDCG@10 {made.get('sampled_ndcg')}, the "
+            f"last line of the table has {line['sampled_ndcg']}: they are of different runs"
+        )
+    epochs = int(line["epochs"])
+    other = None if epochs == recipe.epochs else epochs
+    card = {
+        "dataset": recipe.dataset,
+        "films": dataset.itemnum,
+        "users": dataset.usernum,
+        "table": recipe.table,
+        "row": recipe.row,
+        "seed": int(line["seed"]),
+        "epochs": epochs,
+        "best_epoch": int(line["best_epoch"]),
+        "chosen_by": "validation NDCG@10 among 100 sampled negatives, every 10 epochs",
+        "training": line["settings"],
+        "scores": {key: float(line[key]) for key in _SCORES},
+        "scored_on": "the test items: @10, among 100 sampled negatives and among all items",
+        "command": reproduce_command(recipe.table, recipe.row, int(line["seed"]), other),
+        **{key: str(line[key]) for key in ("device", "library", "torch", "commit", "date")},
+    }
+    place = save_trained(model, dataset, name, card, folder)
+    ranks = sampled_ranks(load_trained(name, dataset, folder), dataset, seed=CANDIDATE_SEED)
+    again = float(summarise(ranks, ks=(10,), resamples=1)["value"]["NDCG@10"])
+    if abs(again - float(line["sampled_ndcg"])) > 0.0005:
+        for written in (place, place.with_suffix(".json")):
+            written.unlink()
+        raise ValueError(
+            f"{name!r}, loaded again, scores NDCG@10 {again:.5f}, but {line['sampled_ndcg']} is "
+            "recorded: the data set is not the one that it was trained on"
+        )
+    return place
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m seqrec_lib.reproduce.publish", description=__doc__
+    )
+    parser.add_argument("label", help="for example III__ml-1m__1")
+    parser.add_argument("name", help="for example sasrec-ml-1m")
+    parser.add_argument("--results", type=Path, default=Path("data/results"))
+    parser.add_argument("--work", type=Path, default=Path("build/runs"))
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="default: data/checkpoints")
+    chosen = parser.parse_args(arguments)
+    try:
+        recipe, _ = recorded_line(chosen.label, chosen.results)
+        dataset = load_dataset(recipe.dataset)
+        place = publish(
+            chosen.label, chosen.name, dataset, chosen.results, chosen.work, chosen.folder
+        )
+    except (OSError, LookupError, ValueError) as error:
+        parser.error(str(error))
+    print(f"{place.name}, {place.stat().st_size / 1e6:.1f} MB, and {place.stem}.json")
+
+
+if __name__ == "__main__":
+    main()

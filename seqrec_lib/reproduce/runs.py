@@ -1,0 +1,234 @@
+"""One run of a recipe: build, train with checkpoints, rank the test items once, record it.
+
+And how long that will take, measured on the spot.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from seqrec_lib.common.provenance import commit, processor
+from seqrec_lib.common.version import __version__
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.evaluation.baselines import MarkovChain, Popularity
+from seqrec_lib.evaluation.metrics import summarise
+from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
+from seqrec_lib.evaluation.ranks import Ranks
+from seqrec_lib.models.files import save_model
+from seqrec_lib.models.sasrec import SASREC
+from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.reproduce.recipes import Recipe
+from seqrec_lib.reproduce.recorded import label_of, record
+from seqrec_lib.training.loop import steps_an_epoch
+from seqrec_lib.training.sampling import WarpSampler
+
+CANDIDATE_SEED = 2018  # of the test negatives: the same for every run of every table
+VALIDATE_EVERY = 10
+BATCH = 128
+BASELINES = {"popularity": Popularity, "markov-chain": MarkovChain}
+
+
+def build(recipe: Recipe, dataset: SASRecDataSet, seed: int) -> SASREC:
+    """The model of a recipe with fresh weights."""
+    if "user_embedding_dim" in recipe.model:
+        return SSEPT(dataset.itemnum, **recipe.model, user_num=dataset.usernum, seed=seed)
+    return SASREC(dataset.itemnum, **recipe.model, seed=seed)
+
+
+def _sampler(recipe: Recipe, dataset: SASRecDataSet, maxlen: int, seed: int) -> WarpSampler:
+    return WarpSampler(
+        dataset.train,
+        dataset.usernum,
+        dataset.itemnum,
+        batch_size=BATCH,
+        maxlen=maxlen,
+        seed=seed,
+        window_probability=recipe.window_probability,
+    )
+
+
+def _training(recipe: Recipe, seed: int, device: str | None) -> dict[str, Any]:
+    """What `train_model` is told, but for the number of epochs."""
+    return {
+        "learning_rate": recipe.learning_rate,
+        "schedule": recipe.schedule,
+        "loss": recipe.loss,
+        "sse": recipe.sse,
+        "betas": (0.9, 0.98),
+        "epsilon": 1e-8,
+        "seed": seed,
+        "device": device,
+    }
+
+
+def run(
+    recipe: Recipe,
+    dataset: SASRecDataSet,
+    seed: int,
+    results: Path,
+    work: Path,
+    epochs: int | None = None,
+    device: str | None = None,
+) -> pd.Series:
+    """Train one row with one seed, evaluate it once on the test items, record it.
+
+    Args:
+        results: a folder for line, curve and ranks. work: a folder for checkpoints and weights.
+        epochs: another number than the recipe's.
+
+    Returns:
+        The recorded line.
+
+    Raises KeyboardInterrupt when it is stopped: nothing is recorded, and the same call goes on from
+    the last epoch.
+    """
+    results, work = Path(results), Path(work)
+    if recipe.baseline:
+        return _count(recipe, dataset, results, work)
+    epochs = recipe.epochs if epochs is None else epochs
+    label = label_of(recipe, seed)
+    model = build(recipe, dataset, seed)
+    resumed = any((work / label).glob("epoch-*.pt"))
+    started = time.perf_counter()
+    history = model.train_model(
+        dataset,
+        _sampler(recipe, dataset, model.seq_max_len, seed),
+        num_epochs=epochs,
+        batch_size=BATCH,
+        val_epoch=VALIDATE_EVERY,
+        checkpoints=work / label,
+        **_training(recipe, seed, device),
+    )
+    if len(history["loss"]) < epochs:  # train_model returns what it has when it is interrupted
+        raise KeyboardInterrupt(f"stopped after epoch {len(history['loss'])} of {epochs}")
+    # of a run that was stopped in between only the last part was timed: that says nothing
+    seconds = np.nan if resumed else time.perf_counter() - started
+    sampled = sampled_ranks(model, dataset, seed=CANDIDATE_SEED)
+    full = full_ranks(model, dataset)
+    curve = _curve(history)
+    best = int(curve["epoch"][curve["val_ndcg"].argmax()])
+    line = _line(recipe, seed, epochs, best, sampled, full, seconds, model.device)
+    save_model(
+        model,
+        work / f"{label}.safetensors",
+        {"title": label} | {str(key): value for key, value in line.items()},
+    )
+    record(line, label, curve, sampled, full, results, work)
+    shutil.rmtree(work / label)
+    return line
+
+
+def _count(recipe: Recipe, dataset: SASRecDataSet, results: Path, work: Path) -> pd.Series:
+    """A baseline: no epochs, no seed (0 is recorded), no curve."""
+    assert recipe.baseline is not None
+    started = time.perf_counter()
+    scorer = BASELINES[recipe.baseline](dataset)
+    sampled = sampled_ranks(scorer, dataset, seed=CANDIDATE_SEED)
+    full = full_ranks(scorer, dataset)
+    seconds = time.perf_counter() - started
+    line = _line(recipe, 0, 0, 0, sampled, full, seconds, torch.device("cpu"))
+    record(line, label_of(recipe, 0), None, sampled, full, results, work)
+    return line
+
+
+def _line(
+    recipe: Recipe,
+    seed: int,
+    epochs: int,
+    best_epoch: int,
+    sampled: Ranks,
+    full: Ranks,
+    seconds: float,
+    device: torch.device,
+) -> pd.Series:
+    values: dict[str, object] = {
+        "row": recipe.row,
+        "dataset": recipe.dataset,
+        "seed": seed,
+        "epochs": epochs,
+        "best_epoch": best_epoch,
+        "paper_ndcg": recipe.paper,
+    }
+    for protocol, ranks in (("sampled", sampled), ("full", full)):
+        table = summarise(ranks, ks=(10,))
+        for metric in ("HR@10", "NDCG@10"):
+            for column, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
+                number = round(float(table[column][metric]), 5)
+                values[f"{protocol}_{metric.lower().replace('@10', '')}{suffix}"] = number
+    name = torch.cuda.get_device_name() if device.type == "cuda" else processor()
+    values |= {
+        "seconds": round(seconds, 1),
+        "device": f"{name}, {torch.get_num_threads()} threads",
+        "library": __version__,
+        "torch": torch.__version__,
+        "commit": commit(),
+        "date": datetime.date.today().isoformat(),
+        "settings": recipe.settings,
+    }
+    return pd.Series(values)
+
+
+def _curve(history: dict[str, list[float]]) -> pd.DataFrame:
+    """By epoch: loss and, where there was a validation, its two metrics."""
+    last = len(history["loss"])
+    checked = list(range(VALIDATE_EVERY, last + 1, VALIDATE_EVERY))
+    if not checked or checked[-1] != last:
+        checked.append(last)
+    curve = pd.DataFrame({"epoch": range(1, last + 1), "loss": history["loss"]})
+    values = {name: history[name] for name in ("val_ndcg", "val_hr")}
+    return curve.merge(pd.DataFrame({"epoch": checked, **values}), on="epoch", how="left")
+
+
+# How long it will take ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds on this machine, as it is at this moment.
+
+    Attributes:
+        batch: of one training step. batches: steps an epoch. scoring: of all users once.
+    """
+
+    batch: float
+    batches: int
+    scoring: float
+
+    def of(self, epochs: int) -> float:
+        """Of a run that has `epochs` epochs to go: training, validations, and two test rankings."""
+        validations = math.ceil(epochs / VALIDATE_EVERY)
+        return epochs * self.batches * self.batch + (validations + 2) * self.scoring
+
+
+def measure(
+    recipe: Recipe, dataset: SASRecDataSet, device: str | None = None, batches: int = 6
+) -> Cost:
+    """Trains a few batches of a recipe, throws them away, and takes the time."""
+    if recipe.baseline:
+        return Cost(0.0, 0, 1.0)
+    users = int(np.count_nonzero(dataset.sequences.lengths))
+    model = build(recipe, dataset, seed=0)
+    sampler = _sampler(recipe, dataset, model.seq_max_len, 0)
+    options = _training(recipe, 0, device) | {"num_epochs": 1, "verbose": False}
+
+    def train(steps: int) -> float:
+        started = time.perf_counter()
+        # batch_size says how many steps an epoch has; the rows of a batch are the sampler's
+        model.train_model(dataset, sampler, batch_size=max(1, users // steps), **options)
+        return time.perf_counter() - started
+
+    train(1)  # compiling, caches
+    seconds = train(batches)
+    started = time.perf_counter()
+    model.evaluate_valid(dataset, seed=0)
+    return Cost(seconds / batches, steps_an_epoch(dataset, BATCH), time.perf_counter() - started)

@@ -1,0 +1,107 @@
+"""What survives a kill: a folder of checkpoints for a run, and weight files that run no code.
+
+A checkpoint is written beside its place, forced to disk, and renamed, so that at every moment the
+folder holds only whole ones. It is a torch file of tensors and plain values, and is read with
+`weights_only=True`: loading cannot execute code. Weights alone are safetensors files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from filelock import FileLock, Timeout
+
+from seqrec_lib.common.checks import positive
+from seqrec_lib.common.version import __version__
+
+if TYPE_CHECKING:
+    pass
+
+_NAME = re.compile(r"epoch-(\d{6})\.pt")
+
+
+class CheckpointFolder:
+    """The checkpoints of one run; a `with` block holds the folder for this run alone.
+
+    Args:
+        folder: made when it is missing.
+        settings: of the run, plain values. A folder that holds a run under other settings is
+            refused; only the number of processes may be another one.
+        keep: how many of the latest checkpoints stay.
+
+    Raises:
+        ValueError: the folder belongs to a run under other settings; lists the differences.
+        RuntimeError: another process trains in this folder now.
+    """
+
+    def __init__(self, folder: str | Path, settings: dict[str, Any], keep: int = 2) -> None:
+        self.folder = Path(folder)
+        self.settings = json.loads(json.dumps(settings))  # the form that it comes back in
+        self.keep = positive("keep", keep)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.folder / ".lock", timeout=0)
+
+    def __enter__(self) -> Self:
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise RuntimeError(
+                f"another run trains in {self.folder.name!r} at this moment: wait for it, or give "
+                "this run a folder of its own"
+            ) from None
+        for leftover in self.folder.glob("*.tmp"):  # of a run that was killed while writing
+            leftover.unlink()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._lock.release()
+
+    def _numbered(self) -> list[tuple[int, Path]]:
+        found = ((_NAME.fullmatch(path.name), path) for path in self.folder.iterdir())
+        return sorted((int(match[1]), path) for match, path in found if match)
+
+    def latest(self) -> dict[str, Any] | None:
+        """The state of the last checkpoint, or None in a new folder."""
+        numbered = self._numbered()
+        if not numbered:
+            return None
+        content = torch.load(numbered[-1][1], map_location="cpu", weights_only=True)
+        theirs, ours = content["settings"], self.settings
+        # Bits repeat where the processes and their threads are the same; the run goes on anyway.
+        if theirs.get("processes", 1) != ours.get("processes", 1):
+            theirs = {**theirs, "threads": ours.get("threads")}
+        theirs = {**theirs, "processes": ours.get("processes")}
+        different = [
+            f"{name}: {theirs.get(name)!r} there, {ours.get(name)!r} here"
+            for name in sorted({*theirs, *ours})
+            if theirs.get(name) != ours.get(name)
+        ]
+        if different:
+            raise ValueError(
+                f"the checkpoints in {self.folder.name!r} are of a run under other settings; "
+                "go on with those, or choose another folder:\n  " + "\n  ".join(different)
+            )
+        state: dict[str, Any] = content["state"]
+        return state
+
+    def save(self, epoch: int, state: dict[str, Any]) -> None:
+        """Write the state after `epoch` epochs, then drop the oldest beyond `keep`."""
+        content = {"library": __version__, "settings": self.settings, "state": state}
+        place = self.folder / f"epoch-{epoch:06d}.pt"
+        beside = place.with_suffix(".tmp")
+        try:
+            with open(beside, "wb") as file:
+                torch.save(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, place)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        for _, old in self._numbered()[: -self.keep]:
+            old.unlink()
