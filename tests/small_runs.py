@@ -1,8 +1,12 @@
 """Trainings of a second or less, that several test files share."""
 
+import random
+
 import tiny
 import torch
 
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.models.ssept import SSEPT
 from seqrec_lib.training.sampling import WarpSampler
 
 
@@ -39,3 +43,24 @@ def broken(model):
     with torch.no_grad():
         model.layer_normalization.gamma.fill_(float("nan"))
     return model
+
+
+def small_dataset():
+    picks = random.Random(5)
+    return SASRecDataSet.from_sequences(
+        {
+            user: [picks.randint(1, 30) for _ in range(picks.randint(3, 14))]
+            for user in range(1, 65)
+        },
+        itemnum=30,
+    )
+
+
+def train_small(folder=None, epochs=40, model_seed=1, **options):
+    """A run whose epochs take milliseconds; returns model and history."""
+    dataset = small_dataset()
+    model = SSEPT(30, 10, 1, 4, user_num=64, dropout_rate=0.2, num_neg_test=10, seed=model_seed)
+    sampler = WarpSampler(dataset.train, 64, 30, batch_size=16, maxlen=10, seed=2)
+    options = {"val_epoch": 5, "seed": 3, "threads": 2, "verbose": False, **options}
+    history = model.train_model(dataset, sampler, epochs, 16, checkpoints=folder, **options)
+    return model, history

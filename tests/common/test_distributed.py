@@ -12,7 +12,7 @@ import torch
 
 from seqrec_lib.common.distributed import World, current, processes
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 def torchrun(work, folder, count=2, patience=300):

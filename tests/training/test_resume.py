@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_runs import small_dataset, train_small
 
-from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.models.files import load_model, save_model
 from seqrec_lib.models.sasrec import SASREC
-from seqrec_lib.models.ssept import SSEPT
 from seqrec_lib.training.checkpoints import CheckpointFolder
 from seqrec_lib.training.sampling import WarpSampler
 
@@ -28,34 +27,13 @@ KILLS = 20
 RUN = """
 import os, sys
 sys.path.insert(0, sys.argv[2])
-from test_resume import train_small
+from small_runs import train_small
 train_small(epochs=1)
 print("ready", flush=True)
 if sys.stdin.readline():  # "" when it is not needed any more
     train_small(sys.argv[1])
 os._exit(0)
 """
-
-
-def small_dataset():
-    picks = random.Random(5)
-    return SASRecDataSet.from_sequences(
-        {
-            user: [picks.randint(1, 30) for _ in range(picks.randint(3, 14))]
-            for user in range(1, 65)
-        },
-        itemnum=30,
-    )
-
-
-def train_small(folder=None, epochs=40, model_seed=1, **options):
-    """A run whose epochs take milliseconds; returns model and history."""
-    dataset = small_dataset()
-    model = SSEPT(30, 10, 1, 4, user_num=64, dropout_rate=0.2, num_neg_test=10, seed=model_seed)
-    sampler = WarpSampler(dataset.train, 64, 30, batch_size=16, maxlen=10, seed=2)
-    options = {"val_epoch": 5, "seed": 3, "threads": 2, "verbose": False, **options}
-    history = model.train_model(dataset, sampler, epochs, 16, checkpoints=folder, **options)
-    return model, history
 
 
 def same_weights(a, b):
@@ -70,7 +48,7 @@ def undisturbed():
 
 def start(folder):
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, str(folder), str(Path(__file__).parent)],
+        [sys.executable, "-c", RUN, str(folder), str(Path(__file__).parents[1])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

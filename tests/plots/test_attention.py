@@ -20,6 +20,7 @@ COST = pd.DataFrame({"counted": [1.0, 4.0, 16.0]}, index=pd.Index([8, 16, 32], n
 
 def examples() -> dict[str, plots.Drawing]:
     return {
+        "attention_maps": plots.attention_maps(np.stack([WEIGHTS, WEIGHTS]), TITLES),
         "dependence": plots.dependence(np.stack([WEIGHTS, PAST]), TITLES, ["one", "two"]),
         "growth": plots.growth(COST, "multiplications"),
         "heads": plots.heads(5, 4, 2),

@@ -15,8 +15,8 @@ from seqrec_lib.models.ssept import SSEPT
 from seqrec_lib.network import scoring as inference
 from seqrec_lib.network.layers import LAYOUTS, NORMS
 from seqrec_lib.network.rows import PaddedRows
+from seqrec_lib.training import packed_engine
 from seqrec_lib.training.engine import PaddedEngine
-from seqrec_lib.training import engine, packed_engine
 from seqrec_lib.training.losses import BCE, GBCE, CrossEntropy, SampledSoftmax
 from seqrec_lib.training.packed_engine import PackedEngine
 

@@ -13,14 +13,13 @@ from safetensors.torch import save_file
 
 import seqrec_lib as sl
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.evaluation.ranking import sampled_ranks
 from seqrec_lib.models.trained import FOLDER, SERIES, save_trained
-from seqrec_lib.reproduce.recorded import recorded as recorded_lines
 from seqrec_lib.reproduce import __main__ as reproduce
-from seqrec_lib.reproduce.recorded import recorded as recorded_lines
 from seqrec_lib.reproduce import publish as publishing
-from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.reproduce.recipes import rows_of
+from seqrec_lib.reproduce.recorded import recorded as recorded_lines
 from seqrec_lib.reproduce.runs import CANDIDATE_SEED
 
 RAW = np.arange(tiny.ITEMS) * 7 + 3  # MovieLens' ids have gaps, too
@@ -237,8 +236,6 @@ def test_committed_model_is_what_its_card_says(card, real_data):
     table, row, seed = SERIES[card.stem]
     assert (said["table"], said["row"], said["seed"]) == (table, row, seed)
     dataset = load_dataset(said["dataset"], real_data)
-    ranks = sampled_ranks(
-        sl.load_trained(card.stem, dataset), dataset, seed=CANDIDATE_SEED
-    )
+    ranks = sampled_ranks(sl.load_trained(card.stem, dataset), dataset, seed=CANDIDATE_SEED)
     value = sl.summarise(ranks, ks=(10,), resamples=1)["value"]["NDCG@10"]
     assert value == pytest.approx(said["scores"]["sampled_ndcg"], abs=5e-4)

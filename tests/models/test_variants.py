@@ -7,10 +7,10 @@ import pytest
 import reference
 import tiny
 import torch
-from seqrec_lib.network.config import config_from_dict, config_to_dict
 
 from seqrec_lib.models.files import build_model
 from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.network.config import config_from_dict, config_to_dict
 from seqrec_lib.network.rows import PaddedRows
 
 HISTORIES = tiny.histories([0, 1, 2, 5, 6, 11])

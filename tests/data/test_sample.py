@@ -28,7 +28,7 @@ def _digest(folder: Path) -> str:
 
 
 def test_same_seed_same_bytes_in_another_process(tmp_path: Path, sample_world: SampleWorld) -> None:
-    code = "import sys; from seqrec_lib.data.sample.world import make_sample; make_sample().write(sys.argv[1])"
+    code = "import sys, seqrec_lib; seqrec_lib.make_sample().write(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "there")], check=True)
     assert _digest(tmp_path / "there") == SHA_256
     sample_world.write(tmp_path / "here")

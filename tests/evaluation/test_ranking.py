@@ -328,7 +328,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
 def test_full_ranking_takes_no_more_memory_for_more_users():
     """All scores are 1.4 GB here, a batch of 256 users 0.6 GB; less than that must be enough."""
-    root = Path(ranking.__file__).parents[1]
+    root = Path(ranking.__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", MEMORY_PROBE, "600000", "600"],
         env={**os.environ, "PYTHONPATH": str(root)},

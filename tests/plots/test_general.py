@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from seqrec_lib import plots
-from seqrec_lib.plots import diagrams, drawing
+from seqrec_lib.plots import diagrams, drawing, general
 
 TITLES = [f"{name} (19{50 + i})" for i, name in enumerate(["Alpha", "Beta", "Gamma, The", "Delta"])]
 LONG = "Title That Goes On and On Until Nobody Remembers How It Began, The (1999)"
@@ -27,14 +27,12 @@ MASK = np.tril(np.ones((4, 4), dtype=bool))
 
 
 def examples() -> dict[str, plots.Drawing]:
-    lower = np.tril(np.ones((2, 4, 4)))
     return {
         "learning_curves": plots.learning_curves([3.0, 2.0, 1.5], {"NDCG@10": [0.2, 0.4]}, [1, 3]),
         "intervals": plots.intervals(TABLE, "HR@10", ("best attainable", 0.7)),
         "lengths_and_popularity": plots.lengths_and_popularity([20, 30, 500], [9, 1, 4], cut=50),
         "lines": plots.lines(KEPT, "share", log_x=True),
         "heatmap": plots.heatmap(np.eye(5), "position", "position", "cosine"),
-        "attention_maps": plots.attention_maps(lower / lower.sum(-1, keepdims=True), TITLES),
         "tie_orders": plots.tie_orders(
             {"file": [*TITLES, LONG], "item id": [LONG, *TITLES]}, [1, 1, 1, 1, 1]
         ),
@@ -50,7 +48,7 @@ def examples() -> dict[str, plots.Drawing]:
 
 
 figure, test_every_figure_is_tried, test_nothing_is_cut_off, test_picture_and_text = rules(
-    examples, plots, diagrams
+    examples, general, diagrams
 )
 
 
