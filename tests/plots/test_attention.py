@@ -13,6 +13,7 @@ from seqrec_lib.plots import attention as attention_figures
 from seqrec_lib.plots import drawing
 
 TITLES = ["Alpha", "Beta and Its Very Long Title That Goes On and On", "Gamma, The", "Delta"]
+SHORT = ["Alpha", "Beta", "Gamma, The", "Delta"]
 PAST = np.tril(np.ones((4, 4)))
 WEIGHTS = PAST / PAST.sum(-1, keepdims=True)
 COST = pd.DataFrame({"counted": [1.0, 4.0, 16.0]}, index=pd.Index([8, 16, 32], name="T"))
@@ -20,7 +21,7 @@ COST = pd.DataFrame({"counted": [1.0, 4.0, 16.0]}, index=pd.Index([8, 16, 32], n
 
 def examples() -> dict[str, plots.Drawing]:
     return {
-        "attention_maps": plots.attention_maps(np.stack([WEIGHTS, WEIGHTS]), TITLES),
+        "attention_maps": plots.attention_maps(np.stack([WEIGHTS, WEIGHTS]), SHORT),
         "dependence": plots.dependence(np.stack([WEIGHTS, PAST]), TITLES, ["one", "two"]),
         "growth": plots.growth(COST, "multiplications"),
         "heads": plots.heads(5, 4, 2),
