@@ -31,8 +31,7 @@ _HOME = {
         "MultiHeadAttention",
         "PointWiseFeedForward",
     ),
-    "seqrec_lib.models.sasrec": ("SASREC",),
-    "seqrec_lib.models.ssept": ("SSEPT",),
+    "seqrec_lib.models.recommenders": ("SASREC", "SSEPT"),
     "seqrec_lib.models.files": (
         "build_model",
         "read_weights",
@@ -82,8 +81,7 @@ if TYPE_CHECKING:
     from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
     from seqrec_lib.evaluation.recommendation import recommend, similar_items
     from seqrec_lib.models.files import build_model, read_weights
-    from seqrec_lib.models.sasrec import SASREC
-    from seqrec_lib.models.ssept import SSEPT
+    from seqrec_lib.models.recommenders import SASREC, SSEPT
     from seqrec_lib.models.trained import load_trained, trained_models
     from seqrec_lib.network.layers import (
         Encoder,

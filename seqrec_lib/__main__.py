@@ -25,8 +25,7 @@ from torch.distributed.elastic.multiprocessing.errors import record
 from seqrec_lib.common.distributed import processes
 from seqrec_lib.data.loading import load_data
 from seqrec_lib.models.files import save_model
-from seqrec_lib.models.sasrec import SASREC
-from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.training.losses import LOSSES
 from seqrec_lib.training.sampling import WarpSampler
 

@@ -10,7 +10,7 @@ import tiny
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.preparation import prepare
 from seqrec_lib.data.sample.world import SampleWorld, make_sample
-from seqrec_lib.models.sasrec import SASREC
+from seqrec_lib.models.recommenders import SASREC
 
 
 @pytest.fixture(scope="session")

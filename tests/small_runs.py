@@ -6,7 +6,7 @@ import tiny
 import torch
 
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.models.recommenders import SSEPT
 from seqrec_lib.training.sampling import WarpSampler
 
 

@@ -10,7 +10,7 @@ import torch
 from notebook_code import defined_in, definitions_of
 from test_notebook_rules import code
 
-from seqrec_lib.models.sasrec import SASREC
+from seqrec_lib.models.recommenders import SASREC
 from seqrec_lib.network import layers
 
 LENGTHS = [0, 1, 3, 5, 6, 9]  # of histories: T is 6, so one is all padding and one is cut

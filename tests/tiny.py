@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.models.sasrec import SASREC
-from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.training.sampling import Batch
 
 ITEMS, USERS, LENGTH = 15, 12, 6

@@ -24,16 +24,15 @@ from seqrec_lib.data.preparation import prepare
 from seqrec_lib.data.readers import RATINGS_CSV, read_ratings
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.evaluation.recommendation import top_items
-from seqrec_lib.models.sasrec import SASREC
-from seqrec_lib.models.ssept import SSEPT
-from seqrec_lib.network.fused import FusedRows
+from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.network.rows import PaddedRows
+from seqrec_lib.network.sdpa import FusedRows
 from seqrec_lib.training.batches import Batches
 from seqrec_lib.training.engine import PaddedEngine
-from seqrec_lib.training.large_tables import PagedEngine, RowwiseAdam, paged_loss, tables_of
 from seqrec_lib.training.losses import BCE, CrossEntropy, Loss, SampledSoftmax
 from seqrec_lib.training.packed_engine import PackedEngine
 from seqrec_lib.training.sampling import WarpSampler
+from seqrec_lib.training.sparse import PagedEngine, RowwiseAdam, paged_loss, tables_of
 
 WIDTH, BLOCKS, BATCH, LENGTH = 50, 2, 128, 50
 USERS_25M, FILMS_25M, LARGEST_FILM_25M = (

@@ -15,10 +15,9 @@ import numpy as np
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.evaluation.recommendation import recommend
-from seqrec_lib.models.sasrec import SASREC
-from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.network.layers import EncoderLayer
-from seqrec_lib.training.loop import steps_an_epoch
+from seqrec_lib.training.assembly import steps_an_epoch
 from seqrec_lib.training.losses import as_loss
 from seqrec_lib.training.sampling import WarpSampler
 from seqrec_lib.training.sse import SSE
@@ -103,7 +102,7 @@ def sequence_flops(model: SASREC, lengths: np.ndarray, last: bool = False) -> np
 
 def logit_flops(model: SASREC) -> int:
     """The arithmetic of one logit: 2 d_i, a product with the vector of an item."""
-    return 2 * model.item_table.shape[1]
+    return 2 * model.output_embedding.shape[1]
 
 
 def train_epoch(

@@ -54,7 +54,7 @@ class World:
         """Whether this is process 0."""
         return self.rank == 0
 
-    def share(self, batch: Batch, negatives: Tensor) -> tuple[Batch, Tensor]:
+    def shard(self, batch: Batch, negatives: Tensor) -> tuple[Batch, Tensor]:
         """This process's rows of a batch and its negatives: every size-th, from rank on."""
         if self.size == 1:
             return batch, negatives
@@ -62,7 +62,7 @@ class World:
         *parts, wrong = (x[mine].contiguous() for x in (*batch, negatives))  # (B / size, …)
         return type(batch)(*parts), wrong
 
-    def add_(self, tensors: Sequence[Tensor]) -> None:
+    def all_reduce_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor, in place, by its sum over the processes: one message for all."""
         if self.size == 1:
             return
@@ -73,14 +73,14 @@ class World:
         for mine, total in zip(tensors, sums, strict=True):
             mine.detach().copy_(total.view_as(mine))
 
-    def copy_(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor, in place, by process 0's."""
         if self.size > 1:
             with _listening():
                 for tensor in tensors:
                     dist.broadcast(tensor.detach(), src=0)
 
-    def give(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """Process 0's value, in every process."""
         if self.size == 1:
             return value

@@ -281,7 +281,7 @@ def _in_batches(
                 )
             )
             bar.update(world.size * len(rows))
-    world.add_([better, tied])
+    world.all_reduce_([better, tied])
     return better.numpy(), tied.numpy()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from seqrec_lib.common.version import __version__
-from seqrec_lib.models.sasrec import SASREC
-from seqrec_lib.models.ssept import SSEPT
-from seqrec_lib.network.config import SASRecConfig, SSEPTConfig, config_from_dict, config_to_dict
+from seqrec_lib.models.recommenders import SASREC, SSEPT
+from seqrec_lib.models.sasrec import SASRecConfig
+from seqrec_lib.network.model import SequenceModel
+
+_MODELS: dict[str, type[SASREC]] = {"SASREC": SASREC, "SSEPT": SSEPT}
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -53,11 +55,11 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     return dict(content)
 
 
-def save_model(model: SASREC, path: str | Path, card: dict[str, Any] | None = None) -> None:
+def save_model(model: SequenceModel, path: str | Path, card: dict[str, Any] | None = None) -> None:
     """Weights, settings and a card (seed, scores, how made; plain values) as a safetensors file."""
     path = Path(path)
     metadata = {
-        "config": json.dumps(config_to_dict(model.config)),
+        "config": json.dumps(model.settings()),
         "card": json.dumps(card or {}),
         "library": __version__,
     }
@@ -72,11 +74,15 @@ def write_weights(weights: Mapping[str, Tensor], path: Path, metadata: dict[str,
     os.replace(beside, path)
 
 
-def load_model(path: str | Path) -> tuple[SASREC, dict[str, Any]]:
+def load_model(
+    path: str | Path, into: SequenceModel | None = None
+) -> tuple[SequenceModel, dict[str, Any]]:
     """The model of a file that `save_model` wrote, on the CPU, and its card. Runs no code of it.
 
+    into: for a class of your own, a model of it to be filled; SASREC and SSEPT are made anew.
+
     Raises:
-        FileNotFoundError: no such file. ValueError: not such a file.
+        FileNotFoundError: no such file. ValueError: not such a file, or one of another model.
     """
     path = Path(path)
     if not path.is_file():
@@ -85,15 +91,42 @@ def load_model(path: str | Path) -> tuple[SASREC, dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        config = config_from_dict(json.loads(metadata["config"]))
+        settings = json.loads(metadata["config"])
         card = json.loads(metadata["card"])
+        if into is None:
+            into = build_model(config_from_dict(settings), seed=0)
+        elif settings["model"] != type(into).__name__:
+            raise ValueError(f"it holds a {settings['model']}, not a {type(into).__name__}")
+        into.load_state_dict(weights)
     except Exception as error:
         raise ValueError(f"{path.name} is not a model that save_model wrote: {error}") from error
-    model = build_model(config, seed=0)
-    model.load_state_dict(weights)
-    return model, card
+    return into, card
 
 
 def build_model(config: SASRecConfig, seed: int | None = None) -> SASREC:
     """A model with these settings and fresh weights."""
-    return (SSEPT if isinstance(config, SSEPTConfig) else SASREC)(**asdict(config), seed=seed)
+    kind = next(kind for kind in _MODELS.values() if kind.Config is type(config))
+    return kind(**asdict(config), seed=seed)
+
+
+def config_from_dict(values: dict[str, Any]) -> SASRecConfig:
+    """The config whose `settings` these are: of SASREC or SSEPT.
+
+    Raises ValueError for another model, and for settings that are missing or unknown.
+    """
+    values = dict(values)
+    name = values.pop("model", None)
+    if name not in _MODELS:
+        raise ValueError(
+            f"model={name!r} must be one of {', '.join(map(repr, _MODELS))}; for a class of your "
+            "own give load_model a model of it as into="
+        )
+    kind = _MODELS[name].Config
+    known = {field.name for field in fields(kind)}
+    wanted = known - {"attention_dim"}  # files of version 0.1 have none: it follows
+    if not wanted <= set(values) <= known:
+        raise ValueError(
+            f"settings of {name}: missing {sorted(wanted - set(values))}, "
+            f"unknown {sorted(set(values) - known)}"
+        )
+    return kind(**{**values, "conv_dims": tuple(values["conv_dims"])})

@@ -18,10 +18,8 @@ import torch
 from safetensors import safe_open
 
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.models.files import build_model, write_weights
-from seqrec_lib.models.sasrec import SASREC
-from seqrec_lib.models.ssept import SSEPT
-from seqrec_lib.network.config import config_from_dict, config_to_dict
+from seqrec_lib.models.files import build_model, config_from_dict, write_weights
+from seqrec_lib.models.recommenders import SASREC, SSEPT
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "checkpoints"
 # The models of the series: name → table, row and seed of the run that they come from
@@ -132,7 +130,7 @@ def save_trained(
     tensors[_RAW_ITEMS] = torch.from_numpy(_integers(_raw_items(dataset)))
     if "user_embedding_layer.weight" in tensors:
         tensors[_RAW_USERS] = torch.from_numpy(_integers(dataset.raw_users[1:]))
-    settings = config_to_dict(model.config)
+    settings = model.settings()
     place = folder / f"{name}.safetensors"
     write_weights(tensors, place, {"config": json.dumps(settings)})
     digest = hashlib.sha256(place.read_bytes()).hexdigest()

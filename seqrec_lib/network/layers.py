@@ -1,11 +1,11 @@
-"""The blocks of SASRec in their plain form: padded batches, one operation a line.
+"""The blocks of SASRec in their plain form: one operation a line.
 
 Shapes: B batch, T positions, H heads, D width. Sequences are padded in front, so the last column is
-the most recent item whatever T is, and position tables are read from their end.
+the most recent item whatever T is, and what belongs to positions is read from its end.
 
-A block does not care how its rows are stored. What depends on that (who attends to whom, which
-position a row has, how random numbers are drawn) stands in a *rows* object: `rows.PaddedRows`,
-which is the definition, or `packed.PackedRows`, the fast way to the same numbers on a CPU.
+A block does not care how its rows are stored: it asks `rows` (see there) for whatever depends on
+that. Called without, it takes its input for padded (B, T, D), and rows that are all zero for
+padding. Dropout acts where the rows are for training and the block is in training mode.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from seqrec_lib.common.checks import one_of, positive, rate
-from seqrec_lib.network.rows import PaddedRows
+from seqrec_lib.network.rows import PaddedRows, Rows
 
 LAYOUTS = ("contract", "authors", "pre-norm", "post-norm")
 NORMS = ("position", "feature")
@@ -62,15 +62,13 @@ class MultiHeadAttention(nn.Module):
         self.K = nn.Linear(attention_dim, attention_dim)
         self.V = nn.Linear(attention_dim, attention_dim)
 
-    def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """(B, T, D), (B, T, D) → (B, T, D). Rows that are all zero are padding."""
-        real, asking = rows_with_content(keys), rows_with_content(queries)
-        return self.apply_to(queries, keys, PaddedRows(real, self.training, real_queries=asking))
-
-    def apply_to(
-        self, queries: Tensor, keys: Tensor, rows: PaddedRows, last: bool = False
+    def forward(
+        self, queries: Tensor, keys: Tensor, rows: Rows | None = None, last: bool = False
     ) -> Tensor:
-        """As `forward`, for rows of any kind; `last`: only the last position of each asks."""
+        """(B, T, D), (B, T, D) → (B, T, D); `last`: only the last position of each asks."""
+        if rows is None:
+            real, asking = rows_with_content(keys), rows_with_content(queries)
+            rows = PaddedRows(real, self.training, real_queries=asking)
         if last:
             mixed = self._of_last(queries, keys, rows)
         else:
@@ -78,10 +76,11 @@ class MultiHeadAttention(nn.Module):
                 q, k, v = rows.linear(keys, (self.Q, self.K, self.V))
             else:
                 (q,), (k, v) = rows.linear(queries, [self.Q]), rows.linear(keys, (self.K, self.V))
-            mixed = rows.attention(q, k, v, self.num_heads, self.dropout_rate)
+            rate = self.dropout_rate if self.training else 0.0
+            mixed = rows.attention(q, k, v, self.num_heads, rate)
         return mixed + queries if self.residual else mixed
 
-    def _of_last(self, queries: Tensor, x: Tensor, rows: PaddedRows) -> Tensor:
+    def _of_last(self, queries: Tensor, x: Tensor, rows: Rows) -> Tensor:
         """Attention of one query a sequence, without a key and a value for every position.
 
         q · (W_K x + b) is (W_Kᵀ q) · x plus a number that is the same for all x, which the softmax
@@ -91,7 +90,7 @@ class MultiHeadAttention(nn.Module):
         H, D = self.num_heads, queries.shape[-1]
         to_keys, to_values = (m.weight.view(H, D // H, D) for m in (self.K, self.V))  # (H, D/H, D)
         q = self.Q(queries).unflatten(-1, (H, D // H)) / math.sqrt(D // H)  # (…, H, D/H)
-        mixed = rows.mix_of_last(torch.einsum("...hc,hcd->...hd", q, to_keys), x)  # (…, H, D)
+        mixed = rows.attention_of_last(torch.einsum("...hc,hcd->...hd", q, to_keys), x)  # (…, H, D)
         return torch.einsum("...hd,hcd->...hc", mixed, to_values).flatten(-2) + self.V.bias
 
 
@@ -125,14 +124,11 @@ class PointWiseFeedForward(nn.Module):
         self.conv_layer1 = nn.Conv1d(embedding_dim, positive("conv_dims", conv_dims[0]), 1)
         self.conv_layer2 = nn.Conv1d(conv_dims[0], conv_dims[1], 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, rows: Rows | None = None) -> Tensor:
         """(B, T, D) → (B, T, D)."""
-        return self.apply_to(x, PaddedRows(rows_with_content(x), self.training))
-
-    def apply_to(self, x: Tensor, rows: PaddedRows) -> Tensor:
-        """As `forward`, for rows of any kind."""
-        inner, outer = self.conv_layer1, self.conv_layer2
-        return rows.feed_forward(x, inner, outer, self.dropout_rate, self.residual)
+        rows = rows or PaddedRows(rows_with_content(x), self.training)
+        rate = self.dropout_rate if self.training else 0.0
+        return rows.feed_forward(x, self.conv_layer1, self.conv_layer2, rate, self.residual)
 
 
 class LayerNormalization(nn.Module):
@@ -155,12 +151,9 @@ class LayerNormalization(nn.Module):
         self.gamma = nn.Parameter(torch.ones(rows, embedding_dim))
         self.beta = nn.Parameter(torch.zeros(rows, embedding_dim))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, rows: Rows | None = None) -> Tensor:
         """(B, T, D) → (B, T, D), T at most n."""
-        return self.apply_to(x, PaddedRows(rows_with_content(x)))
-
-    def apply_to(self, x: Tensor, rows: PaddedRows) -> Tensor:
-        """As `forward`, for rows of any kind."""
+        rows = rows or PaddedRows(rows_with_content(x))
         return rows.normalise(x, self.gamma, self.beta, self.epsilon)
 
 
@@ -209,33 +202,36 @@ class EncoderLayer(nn.Module):
         if layout != "contract":
             self.layer_normalization2 = LayerNormalization(seq_max_len, embedding_dim, 1e-8, norm)
 
-    def forward(self, x: Tensor, training: bool, mask: Tensor) -> Tensor:
-        """(B, T, D), mask (B, T, 1) with 0 at padding → (B, T, D)."""
-        return self.apply_to(x, PaddedRows(mask.squeeze(-1) != 0, training))
+    def forward(
+        self,
+        x: Tensor,
+        training: bool = False,
+        mask: Tensor | None = None,
+        rows: Rows | None = None,
+        last: bool = False,
+    ) -> Tensor:
+        """(B, T, D) → (B, T, D), given mask (B, T, 1) with 0 at padding, or rows of any kind.
 
-    def apply_to(self, x: Tensor, rows: PaddedRows, last: bool = False) -> Tensor:
-        """As `forward`, for rows of any kind.
-
-        last: give the last position of each sequence only, (G, D), for scoring: keys and values
-        are made for all positions, everything else for one.
+        last: give the last position of each sequence only, (B, 1, D) or (G, D), for scoring: keys
+        and values are made for all positions, everything else for one.
         """
-        first = self.layer_normalization.apply_to
-        asking, mine = (rows.last(x), rows.last_rows()) if last else (x, rows)
+        rows = rows or rows_of(mask, training)
+        first, (asking, mine) = self.layer_normalization, rows.last(x) if last else (x, rows)
         if self.layout == "contract":
-            a = self.mha.apply_to(first(asking, mine), x, rows, last)
-            return mine.blank(self.ffn.apply_to(a, mine))
-        second = self.layer_normalization2.apply_to
+            a = self.mha(first(asking, mine), x, rows, last)
+            return mine.zero_padding(self.ffn(a, mine))
+        second = self.layer_normalization2
         if self.layout == "authors":
-            z = second(self.mha.apply_to(first(asking, mine), x, rows, last), mine)
-            out = self.ffn.apply_to(z, mine)
+            z = second(self.mha(first(asking, mine), x, rows, last), mine)
+            out = self.ffn(z, mine)
         elif self.layout == "pre-norm":
             h = first(x, rows)
-            y = self._plus(asking, self.mha.apply_to(rows.last(h) if last else h, h, rows, last))
-            out = self._plus(y, self.ffn.apply_to(second(y, mine), mine))
+            y = self._plus(asking, self.mha(rows.last(h)[0] if last else h, h, rows, last))
+            out = self._plus(y, self.ffn(second(y, mine), mine))
         else:
-            y = first(self.mha.apply_to(asking, x, rows, last), mine)
-            out = second(self.ffn.apply_to(y, mine), mine)
-        return mine.blank(out)
+            y = first(self.mha(asking, x, rows, last), mine)
+            out = second(self.ffn(y, mine), mine)
+        return mine.zero_padding(out)
 
     def _plus(self, x: Tensor, change: Tensor) -> Tensor:
         return x + change if self.residuals else change
@@ -246,6 +242,13 @@ class EncoderLayer(nn.Module):
             for kind in ("weight", "bias"):
                 state_dict.pop(f"{prefix}{name}.{kind}", None)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def rows_of(mask: Tensor | None, training: bool) -> PaddedRows:
+    """Padded rows by a mask (B, T, 1), 0 at padding. Raises TypeError where there is no mask."""
+    if mask is None:
+        raise TypeError("give mask, (batch, length, 1) with 0 at padding, or rows")
+    return PaddedRows(mask.squeeze(-1) != 0, training)
 
 
 class Encoder(nn.Module):
@@ -267,28 +270,21 @@ class Encoder(nn.Module):
         super().__init__()
         if num_layers < 0:
             raise ValueError(f"num_layers={num_layers} must not be negative")
-        self.enc_layers = nn.ModuleList(
-            EncoderLayer(
-                seq_max_len,
-                embedding_dim,
-                attention_dim,
-                num_heads,
-                conv_dims,
-                dropout_rate,
-                layout,
-                norm,
-                residuals,
-            )
-            for _ in range(num_layers)
-        )
+        self.num_layers = num_layers
+        widths = (seq_max_len, embedding_dim, attention_dim, num_heads, conv_dims)
+        rest = (dropout_rate, layout, norm, residuals)
+        self.enc_layers = nn.ModuleList(EncoderLayer(*widths, *rest) for _ in range(num_layers))
 
-    def forward(self, x: Tensor, training: bool, mask: Tensor) -> Tensor:
-        """(B, T, D), mask (B, T, 1) → (B, T, D)."""
-        return self.apply_to(x, PaddedRows(mask.squeeze(-1) != 0, training))
-
-    def apply_to(self, x: Tensor, rows: PaddedRows, last: bool = False) -> Tensor:
-        """As `forward`, for rows of any kind; `last`: the last position of each sequence only."""
-        layers = list(self.enc_layers)
-        for layer in layers:
-            x = layer.apply_to(x, rows, last and layer is layers[-1])  # type: ignore[operator]
-        return rows.last(x) if last and not layers else x
+    def forward(
+        self,
+        x: Tensor,
+        training: bool = False,
+        mask: Tensor | None = None,
+        rows: Rows | None = None,
+        last: bool = False,
+    ) -> Tensor:
+        """See `EncoderLayer.forward`."""
+        rows = rows or rows_of(mask, training)
+        for layer in self.enc_layers:
+            x = layer(x, rows=rows, last=last and layer is self.enc_layers[-1])
+        return rows.last(x)[0] if last and not self.num_layers else x

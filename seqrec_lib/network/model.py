@@ -1,62 +1,163 @@
-"""What training and scoring ask of a model. `SASREC` and `SSEPT` answer it; so can a model of yours."""
+"""What training and scoring ask of a model: the door for one of your own.
+
+`SASRecNetwork` and `SSEPTNetwork` answer it, and so can any network that reads items in order:
+subclass `SequenceModel`, write `encode` and `output_embedding`, and `fit`, `sampled_ranks`,
+`full_ranks`, `recommend` and `similar_items` take it.
+"""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from seqrec_lib.network.config import SASRecConfig
-from seqrec_lib.network.layers import LayerNormalization
-from seqrec_lib.network.rows import PaddedRows
+from seqrec_lib.network.fast.fitness import fits_packed
+from seqrec_lib.network.rows import PaddedRows, Rows
+
+Batch = TypeVar("Batch", bound=NamedTuple)  # users (B,), seq, pos, neg (B, T)
 
 
 class SequenceModel(nn.Module, ABC):
     """A network that reads item ids in order and gives each position a state to compare items with.
 
     Attributes:
-        config: its settings as one object.
-        item_num: I, ids are 1..I. seq_max_len: n, the positions that it sees.
-        dropout_rate, l2_reg: of training.
+        item_num: I, ids are 1..I, 0 is padding. seq_max_len: n, the positions that it sees.
+        user_num: U, or None for a model that does not look at who the user is.
+        l2_reg: weight decay of Adam.
+        reads_times: whether `encode` looks at `rows.times`, so that they have to be there.
     """
 
-    config: SASRecConfig
     item_num: int
     seq_max_len: int
-    dropout_rate: float
-    l2_reg: float
-    item_embedding_layer: nn.Embedding
-    layer_normalization: LayerNormalization
+    user_num: int | None = None
+    l2_reg: float = 0.0
+    reads_times: bool = False
+
+    @property
+    @abstractmethod
+    def output_embedding(self) -> Tensor:
+        """(I+1, D), row 0 the padding: a state times an item's row is the item's logit."""
+
+    @abstractmethod
+    def encode(self, items: Tensor, users: Tensor | None, rows: Rows) -> Tensor:
+        """The state after each position: (B, T) ids → (B, T, D).
+
+        users: ids of the shape of `items`, None for users that the model does not know.
+        rows: `PaddedRows`: where the padding is (`rows.real`), dropout (`rows.dropout`), times. A
+            network whose parts are all the library's own may get packed rows, (N,) → (N, D).
+        """
+
+    def encode_last(self, items: Tensor, users: Tensor | None, rows: Rows) -> Tensor:
+        """The state after the last position of each sequence alone: (B, 1, D)."""
+        return rows.last(self.encode(items, users, rows))[0]
+
+    def query(self, hidden: Tensor, users: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Of states (N, D): the part (N, D) that meets the output embedding, and what is added to
+        all of a row's logits (N,), or None for nothing."""
+        return hidden, None
+
+    def training_batch(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """What this model is trained on, made of a sampled batch: a masked model hides items here.
+
+        A position counts where `pos` is not 0.
+        """
+        return batch
+
+    def scoring_input(self, histories: Tensor) -> Tensor:
+        """What `encode` reads to score what comes after histories (B, T): a masked model appends
+        its mask here."""
+        return histories
+
+    def settings(self) -> dict[str, Any]:
+        """What the model was built from, as plain values: a run is resumed by an equal one only."""
+        shapes = {name: list(weight.shape) for name, weight in self.named_parameters()}
+        return {"model": type(self).__name__, "weights": shapes}
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.item_embedding_layer.weight.device
+        return self.output_embedding.device
 
-    @property
-    @abstractmethod
-    def item_table(self) -> Tensor:
-        """(I+1, D), what a hidden state is compared with."""
-
-    @abstractmethod
-    def encode(
-        self, items: Tensor, users: Tensor | None, rows: PaddedRows, last: bool = False
+    @torch.no_grad()
+    def score(
+        self,
+        users: Tensor | None,
+        histories: Tensor,
+        candidates: Tensor | None = None,
+        times: Tensor | None = None,
     ) -> Tensor:
-        """Hidden states: (B, T) or packed (N,) ids → (B, T, D) or (N, D).
+        """Logits of candidates, or of all items.
 
-        users: ids of the shape of `items`, where the model has users.
-        last: only the state after the last position of each sequence, (B, 1, D) or (G, D).
+        Args:
+            users: (B,) ids, for models that know users; None for unknown ones.
+            histories: (B, T) ids padded in front, of any length T; the last n count.
+            candidates: (B, K) ids; None scores everything.
+            times: (B, T), for models that read times.
+
+        Returns:
+            (B, K) float32, or (B, I+1) with -inf in column 0.
         """
+        query, shift = self.query(self.last_state(users, histories, times), users)
+        if candidates is None:
+            logits = query @ self.output_embedding.T  # (B, I+1)
+        else:
+            vectors = functional.embedding(candidates, self.output_embedding)  # (B, K, D)
+            logits = torch.bmm(vectors, query.unsqueeze(2)).squeeze(2)
+        if shift is not None:
+            logits += shift.unsqueeze(1)
+        if candidates is None:
+            logits[:, 0] = -math.inf
+        return logits.float()
 
-    @abstractmethod
-    def query(self, hidden: Tensor, users: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Of hidden states (N, D): the part (N, D) that meets the item table, and what is added to
-        all of a row's logits (N,), or None for nothing."""
+    @torch.no_grad()
+    def last_state(
+        self, users: Tensor | None, histories: Tensor, times: Tensor | None = None
+    ) -> Tensor:
+        """The states (B, D) after the last position of each history; arguments as of `score`.
 
-    @abstractmethod
-    def evaluate_valid(
-        self, dataset: Any, seed: int | None = None, eval_batch_size: int = 256
-    ) -> tuple[float, float]:
-        """(NDCG@10, HR@10) on the validation items."""
+        A row of padding alone has a state too: that of an empty history.
+        """
+        seq = self.scoring_input(histories)[:, -self.seq_max_len :]
+        if fits_packed(self):
+            from seqrec_lib.network.fast.scoring import packed_last_state
+
+            return packed_last_state(self, users, seq)
+        by_row = None if users is None else users.view(-1, 1).expand_as(seq)
+        times = None if times is None else times[:, -self.seq_max_len :]
+        mode, rows = self.training, PaddedRows(seq != 0, times=times)
+        self.eval()
+        try:
+            return self.encode_last(seq, by_row, rows).squeeze(1)
+        finally:
+            self.train(mode)
+
+    def item_vectors(self) -> Tensor:
+        """(I+1, D) output embeddings, row 0 the padding; a view of the weights, no gradient."""
+        return self.output_embedding.detach()
+
+
+def encoded(
+    model: SequenceModel, items: Tensor, users: Tensor | None, rows: Rows
+) -> tuple[Tensor, Tensor | None]:
+    """The queries of all rows, (N, D), and what is added to their logits; (B, T) counts as N.
+
+    Raises ValueError that names the method which gives another shape.
+    """
+    hidden, width = model.encode(items, users, rows), model.output_embedding.shape[1]
+    if hidden.shape[:-1] != items.shape:
+        raise ValueError(
+            f"{type(model).__name__}.encode gave {tuple(hidden.shape)} for items of shape "
+            f"{tuple(items.shape)}: it must give one state for each of them"
+        )
+    by_row = None if users is None else users.reshape(-1)
+    query, shift = model.query(hidden.reshape(-1, hidden.shape[-1]), by_row)
+    if query.shape[-1] != width:
+        raise ValueError(
+            f"{type(model).__name__}.encode (or query) gives states of width {query.shape[-1]}, "
+            f"output_embedding has width {width}: they are multiplied"
+        )
+    return query, shift

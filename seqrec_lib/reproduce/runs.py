@@ -25,11 +25,10 @@ from seqrec_lib.evaluation.metrics import summarise
 from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 from seqrec_lib.evaluation.ranks import Ranks
 from seqrec_lib.models.files import save_model
-from seqrec_lib.models.sasrec import SASREC
-from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.reproduce.recipes import Recipe
 from seqrec_lib.reproduce.recorded import label_of, record
-from seqrec_lib.training.loop import steps_an_epoch
+from seqrec_lib.training.assembly import steps_an_epoch
 from seqrec_lib.training.sampling import WarpSampler
 
 CANDIDATE_SEED = 2018  # of the test negatives: the same for every run of every table

@@ -13,7 +13,7 @@ from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.unseen import Complement
 from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.training.losses import Loss
-from seqrec_lib.training.sampling import Batch, WarpSampler
+from seqrec_lib.training.sampling import Batch, SampledBatch, WarpSampler
 from seqrec_lib.training.sse import SSE
 
 
@@ -24,57 +24,87 @@ class Sampler(Protocol):
         """(users (B,), seq (B, T), pos (B, T), neg (B, T)), padded in front with 0."""
 
 
-class Batches:
-    """Batches of tensors on the model's device, with as many negatives as the loss wants."""
+class ForeignSampler:
+    """Somebody else's sampler with the library's interface: its arrays are checked on the way."""
 
-    def __init__(
-        self,
-        dataset: SASRecDataSet,
-        sampler: Sampler,
-        loss: Loss,
-        sse: SSE | None,
-        generator: torch.Generator,
-        model: SequenceModel,
-    ) -> None:
-        self.sampler, self.loss, self.sse, self.generator = sampler, loss, sse, generator
-        self.device, self.itemnum = generator.device, dataset.itemnum
-        # ids that the model has embeddings for; a model without users ignores them
-        self.usernum = getattr(model, "user_num", dataset.usernum)
-        self.length = model.seq_max_len
-        if isinstance(sampler, WarpSampler):
-            sampler.to(self.device)
-        self.unseen = None
-        if loss.negatives > 1:
-            self.unseen = Complement(dataset.train, dataset.itemnum, device=self.device)
+    def __init__(self, sampler: Sampler, itemnum: int) -> None:
+        self._sampler, self._itemnum, self._device = sampler, itemnum, torch.device("cpu")
 
-    def next(self) -> tuple[Batch, Tensor]:
-        """A batch and its negatives (B, T, K)."""
-        batch = self.sampler.sample() if isinstance(self.sampler, WarpSampler) else self._foreign()
-        if batch.seq.shape[1] > self.length:
-            raise ValueError(
-                f"the sampler's sequences have {batch.seq.shape[1]} positions, more than the "
-                f"model's seq_max_len={self.length}: build the sampler with maxlen={self.length}"
-            )
-        if self.unseen is None:
-            negatives = batch.neg.unsqueeze(2)[:, :, : self.loss.negatives]
-        else:
-            real = batch.pos != 0
-            negatives = batch.pos.new_zeros(*batch.pos.shape, self.loss.negatives)  # (B, T, K)
-            rows = batch.users.unsqueeze(1).expand_as(real)[real]
-            negatives[real] = self.unseen.draw(rows, self.loss.negatives, self.generator)
-        if self.sse is not None:
-            batch = self.sse.replace(batch, self.usernum, self.itemnum, self.generator)
-        return batch, negatives
+    def to(self, device: torch.device | str) -> ForeignSampler:
+        """Where its batches go."""
+        self._device = torch.device(device)
+        return self
 
-    def _foreign(self) -> Batch:
-        """A batch of a sampler that is not the library's: arrays, which are checked."""
+    def sample(self) -> Batch:
+        """The next batch.
+
+        Raises ValueError for an array that is not (B, T) and for ids outside the data set.
+        """
         users, *rest = (
-            torch.as_tensor(np.asarray(x), dtype=torch.int64) for x in self.sampler.next_batch()
+            torch.as_tensor(np.asarray(x), dtype=torch.int64) for x in self._sampler.next_batch()
         )
         for name, ids in zip(("seq", "pos", "neg"), rest, strict=True):
             if ids.dim() != 2:
                 raise ValueError(
                     f"the sampler's {name} has shape {tuple(ids.shape)}: it must be (batch, length)"
                 )
-            ids_between(f"the sampler's {name}", ids, 0, self.itemnum, "dataset.itemnum")
-        return Batch(*(x.to(self.device) for x in (users.view(-1), *rest)))
+            ids_between(f"the sampler's {name}", ids, 0, self._itemnum, "dataset.itemnum")
+        return Batch(*(x.to(self._device) for x in (users.view(-1), *rest)))
+
+    def settings(self) -> dict[str, Any]:
+        """Nothing is known of what decides its batches."""
+        return {}
+
+    def state_dict(self) -> None:
+        """It has no state that could be taken."""
+
+    def load_state_dict(self, state: None) -> None:
+        """Nothing to give back."""
+
+
+def adapted(sampler: Sampler, itemnum: int) -> WarpSampler | ForeignSampler:
+    """The library's own sampler as it is, any other one behind an adapter."""
+    return sampler if isinstance(sampler, WarpSampler) else ForeignSampler(sampler, itemnum)
+
+
+class Batches:
+    """Batches of tensors on the model's device, with as many negatives as the loss wants."""
+
+    def __init__(
+        self,
+        dataset: SASRecDataSet,
+        sampler: WarpSampler | ForeignSampler,
+        loss: Loss,
+        sse: SSE | None,
+        generator: torch.Generator,
+        model: SequenceModel,
+    ) -> None:
+        self.sampler, self.loss, self.sse, self.generator = sampler, loss, sse, generator
+        self.model, self.itemnum = model, dataset.itemnum
+        # ids that the model has embeddings for; a model without users ignores them
+        self.usernum = model.user_num or dataset.usernum
+        sampler.to(generator.device)
+        self.unseen = None
+        if loss.negatives > 1:
+            self.unseen = Complement(dataset.train, dataset.itemnum, device=generator.device)
+
+    def next(self) -> tuple[SampledBatch, Tensor]:
+        """A batch and its negatives (B, T, K)."""
+        batch = self.sampler.sample()
+        if batch.seq.shape[1] > self.model.seq_max_len:
+            raise ValueError(
+                f"the sampler's sequences have {batch.seq.shape[1]} positions, more than the "
+                f"model's seq_max_len={self.model.seq_max_len}: build the sampler with "
+                f"maxlen={self.model.seq_max_len}"
+            )
+        batch = self.model.training_batch(batch, self.generator)
+        if self.unseen is None:
+            negatives = batch.neg.unsqueeze(2)[:, :, : self.loss.negatives]
+        else:
+            real = batch.pos != 0
+            negatives = batch.pos.new_zeros(*batch.pos.shape, self.loss.negatives)  # (B, T, K)
+            users = batch.users.unsqueeze(1).expand_as(real)[real]
+            negatives[real] = self.unseen.draw(users, self.loss.negatives, self.generator)
+        if self.sse is not None:
+            batch = self.sse.replace(batch, self.usernum, self.itemnum, self.generator)
+        return batch, negatives

@@ -71,10 +71,14 @@ class CheckpointFolder:
         if not numbered:
             return None
         content = torch.load(numbered[-1][1], map_location="cpu", weights_only=True)
+        if content["library"].split(".")[:2] != __version__.split(".")[:2]:
+            raise ValueError(
+                f"the checkpoints in {self.folder.name!r} were written by seqrec_lib "
+                f"{content['library']}, whose runs have other random numbers than those of "
+                f"{__version__}: end the run with that version, or choose another folder"
+            )
         theirs, ours = content["settings"], self.settings
-        # Bits repeat where the processes and their threads are the same; the run goes on anyway.
-        if theirs.get("processes", 1) != ours.get("processes", 1):
-            theirs = {**theirs, "threads": ours.get("threads")}
+        # With other processes the bits are others; the run is resumed all the same.
         theirs = {**theirs, "processes": ours.get("processes")}
         different = [
             f"{name}: {theirs.get(name)!r} there, {ours.get(name)!r} here"
@@ -84,7 +88,7 @@ class CheckpointFolder:
         if different:
             raise ValueError(
                 f"the checkpoints in {self.folder.name!r} are of a run under other settings; "
-                "go on with those, or choose another folder:\n  " + "\n  ".join(different)
+                "resume it with those, or choose another folder:\n  " + "\n  ".join(different)
             )
         state: dict[str, Any] = content["state"]
         return state

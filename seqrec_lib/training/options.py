@@ -1,25 +1,26 @@
-"""The settings of a training run: what `train_model` takes beside model, data and sampler."""
+"""The settings of a training run: what `train_model` and `fit` take beside model, data, sampler."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from seqrec_lib.common.checks import one_of, positive
+from seqrec_lib.training.loop import Schedule
 from seqrec_lib.training.losses import Loss, as_loss
 from seqrec_lib.training.sse import SSE
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-# What may be another one when a run goes on from its checkpoint
-_FREE = ("num_epochs", "eval_batch_size", "verbose", "checkpoints", "keep_checkpoints")
+# What does not change what a run learns, and so may be another one when it is resumed.
+FREE = {"num_epochs", "eval_batch_size", "device", "threads", "verbose"}
+FREE |= {"checkpoints", "keep_checkpoints"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingOptions:
+class TrainingOptions(Schedule):
     """All settings of a run; a wrong one is refused when this is made, and named.
 
     Args:
@@ -39,36 +40,30 @@ class TrainingOptions:
         engine: "packed" is the fast way on a CPU, "padded" the plain way anywhere; "auto" chooses.
         precision: "bfloat16" runs the forward pass of the padded engine in bfloat16.
         compiled: torch.compile for the padded engine; the first step then takes a minute or so.
-        threads: of the packed engine; None takes what torch uses.
+        threads: of the packed engine; None takes what torch uses. They change no result.
         tables: "sparse" for very large catalogues and losses with negatives: a step reads and moves
-            only the rows of items and users that are in its batch (see `large_tables`).
+            only the rows of items and users that are in its batch (see `training.sparse`).
         attention: "fused" takes torch's fused kernels in the padded engine, for long histories:
-            memory grows with their length, not with its square (see `network.fused`).
+            memory grows with their length, not with its square (see `network.sdpa`).
         checkpoints: a folder, written by process 0. The run is saved there after every epoch and,
-            started again with the same settings (more epochs are allowed), goes on from the last
-            one: with the library's sampler and on one CPU it ends with the same weights as if it
-            had never stopped. Another number of processes may go on with it.
+            started again with the same settings (more epochs are allowed), is resumed from the
+            last one: with the library's sampler and on one CPU it ends with the same weights as if
+            it had never stopped. Another number of processes may resume it.
         keep_checkpoints: how many of the latest stay; each holds the best weights, too.
-        verbose: a progress bar, and a line for every validation.
+        verbose: a progress bar, and a summary at the end.
 
     Raises:
         ValueError: an argument out of its range. TypeError: one that does not exist.
     """
 
-    num_epochs: int = 10
     batch_size: int = 128
     loss: str | Loss = "bce"
     sse: SSE | None = None
     seed: int | None = None
 
-    learning_rate: float = 0.001
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-7
-    schedule: Mapping[int, float] | None = None
-
-    val_epoch: int = 0
     eval_batch_size: int = 256
-    patience: int | None = None
 
     device: str | torch.device | None = None
     engine: str = "auto"
@@ -82,52 +77,39 @@ class TrainingOptions:
     keep_checkpoints: int = 2
     verbose: bool = True
 
-    objective: Loss = field(init=False, repr=False, compare=False)  # `loss`, as an object
-
     def __post_init__(self) -> None:
-        object.__setattr__(self, "objective", as_loss(self.loss))
-        positive("num_epochs", self.num_epochs)
+        super().__post_init__()
+        as_loss(self.loss)
         positive("batch_size", self.batch_size)
         one_of("engine", self.engine, ("auto", "packed", "padded"))
         one_of("precision", self.precision, tuple(PRECISIONS))
         one_of("tables", self.tables, ("dense", "sparse"))
         one_of("attention", self.attention, ("plain", "fused"))
-        if self.attention == "fused" and self.engine == "packed":
+        plain = [("attention", "plain"), ("precision", "float32"), ("compiled", False)]
+        other = [f"{name}={getattr(self, name)!r}" for name, v in plain if getattr(self, name) != v]
+        if self.engine == "packed" and other:
             raise ValueError(
-                "attention='fused' is of the padded engine; the packed one has fused loops of its "
-                "own: leave attention out, or take engine='padded' or 'auto'"
-            )
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate={self.learning_rate} must be above 0")
-        for done, rate in (self.schedule or {}).items():
-            if done < 1 or not rate > 0:
-                raise ValueError(
-                    f"schedule={self.schedule} must map numbers of epochs to rates above 0"
-                )
-        if self.val_epoch < 0:
-            raise ValueError(f"val_epoch={self.val_epoch} must be 0 (never) or a number of epochs")
-        if self.patience is not None and (self.patience < 1 or self.val_epoch == 0):
-            raise ValueError(
-                f"patience={self.patience} needs to be at least 1, and val_epoch at least 1"
+                f"engine='packed' is for float32 on a CPU, with loops of its own, and "
+                f"{' and '.join(other)} of the padded engine: leave one of them out"
             )
 
-    def rate_after(self, done: int) -> float:
-        """The learning rate once `done` epochs are done."""
-        rates = {0: self.learning_rate, **(self.schedule or {})}
-        return rates[max(epochs for epochs in rates if epochs <= done)]
+    @property
+    def objective(self) -> Loss:
+        """`loss` as an object."""
+        return as_loss(self.loss)
 
-    def validates_after(self, epoch: int) -> bool:
-        """Whether there is a validation after this epoch."""
-        if not self.val_epoch:
-            return False
-        return epoch % self.val_epoch == 0 or epoch == self.num_epochs
+    @property
+    def may_pack(self) -> bool:
+        """Whether nothing asks for the padded engine."""
+        plain = self.attention == "plain" and self.precision == "float32" and not self.compiled
+        return plain and self.engine != "padded"
 
     def fixed(self) -> dict[str, Any]:
-        """What has to be the same when a run goes on, as plain values."""
-        values = {
-            name: getattr(self, name) for name in self.__dataclass_fields__ if name not in _FREE
-        }
-        values |= {"objective": None, "loss": repr(self.objective), "sse": repr(self.sse)}
-        values["device"] = str(self.device)
+        """What must be equal when a run is resumed, as plain values: every field but the free."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in FREE}
+        values["loss"] = self.objective
         values["schedule"] = sorted((self.schedule or {}).items())
-        return values
+        return {
+            name: value if isinstance(value, bool | int | float | str | list) else repr(value)
+            for name, value in values.items()
+        }

@@ -1,26 +1,30 @@
-"""The fast training step on a CPU: no padding, one thread a core."""
+"""The fast training step on a CPU: no padding, one thread a core, the gradients of the plain step.
+
+Padding is cut out, the sequences are dealt to groups whose rows fit a core's cache, and each core
+takes one group after another. The groups' sums, divided by the number of real positions of the
+whole batch, add up to the plain step. How a batch is divided and in which order the groups are
+added up depends on the batch alone: equal seeds give equal bits for any number of threads.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from seqrec_lib.common.distributed import World
+from seqrec_lib.network.fast.fitness import ROWS_AT_ONCE
 from seqrec_lib.network.fast.threads import CoreThreads
 from seqrec_lib.network.model import SequenceModel
-from seqrec_lib.network.scoring import ROWS_AT_ONCE
 from seqrec_lib.training.losses import Loss
-from seqrec_lib.training.sampling import Batch
+from seqrec_lib.training.sampling import SampledBatch
 
 
 class PackedEngine:
-    """The fast step on a CPU in float32. Use it in a `with` block: it owns threads.
-
-    Equal seeds give equal gradients, bit for bit, as long as the number of threads is the same.
-    """
+    """The fast step, for a model that `fits_packed`. Use it in a `with` block: it owns threads."""
 
     def __init__(
         self,
@@ -28,14 +32,12 @@ class PackedEngine:
         loss: Loss,
         generator: torch.Generator,
         threads: int | None = None,
-        training: bool = True,
         world: World | None = None,
     ) -> None:
         self.model, self.loss, self.generator = model, loss, generator
-        self.training, self.world = training, world or World()
+        self.world = world or World()
         self._parameters = [p for p in model.parameters() if p.requires_grad]
         self._cores = CoreThreads(threads)
-        self.threads = self._cores.count
 
     def __enter__(self) -> Self:
         self._cores.__enter__()
@@ -44,74 +46,88 @@ class PackedEngine:
     def __exit__(self, *exc: object) -> None:
         self._cores.__exit__(*exc)
 
-    def step(self, batch: Batch, negatives: Tensor) -> Tensor:
+    def step(self, batch: SampledBatch, negatives: Tensor) -> Tensor:
         """Fill the gradients; this process's part of the mean loss. negatives: (B, T, K)."""
         count = int((batch.pos != 0).sum())
-        groups = _divide(*self.world.share(batch, negatives), self.threads)
-        if self.training and self.model.dropout_rate > 0:
+        groups = divide(*self.world.shard(batch, negatives))
+        if any(getattr(part, "dropout_rate", 0) > 0 for part in self.model.modules()):
             seeds = torch.randint(2**62, (len(groups),), generator=self.generator).tolist()
         else:  # then the negatives are the same however many groups and processes there are
             seeds = [0] * len(groups)
+        total = _SumInOrder()
 
-        def part(work: Sequence[tuple[_Group, int]]) -> tuple[Tensor, list[Tensor]]:
-            return self._run(work, count)
+        def work(share: Sequence[int]) -> None:
+            for number in share:
+                loss = self._loss_sum(groups[number], seeds[number]) / count
+                gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
+                total.add(number, [loss.detach(), *gradients])
 
-        results = self._cores.share(part, list(zip(groups, seeds, strict=True)))
-        loss, gradients = results[0]
-        for more, others_gradients in results[1:]:
-            loss = loss + more
-            for mine, theirs in zip(gradients, others_gradients, strict=True):
-                mine.add_(theirs)
-        self.world.add_(gradients)
-        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+        self._cores.map(work, list(range(len(groups))))
+        loss, *gradients = total.parts
+        filled = [
+            torch.zeros_like(p) if g is None else g
+            for p, g in zip(self._parameters, gradients, strict=True)
+        ]
+        self.world.all_reduce_(filled)
+        for parameter, gradient in zip(self._parameters, filled, strict=True):
             parameter.grad = gradient
+        assert loss is not None
         return loss
 
-    def _run(self, work: Sequence[tuple[_Group, int]], count: int) -> tuple[Tensor, list[Tensor]]:
-        """The share of one thread: its part of the mean loss, and of the gradients."""
-        total = torch.zeros(())
-        gradients: list[Tensor] = []
-        for group, seed in work:
-            loss = self._loss_sum(group, seed) / count
-            new = torch.autograd.grad(loss, self._parameters, allow_unused=True)
-            total += loss.detach()
-            if gradients:
-                for mine, more in zip(gradients, new, strict=True):
-                    if more is not None:
-                        mine.add_(more)
-            else:
-                gradients = [
-                    torch.zeros_like(parameter) if gradient is None else gradient
-                    for parameter, gradient in zip(self._parameters, new, strict=True)
-                ]
-        if not gradients:
-            gradients = [torch.zeros_like(parameter) for parameter in self._parameters]
-        return total, gradients
-
-    def _loss_sum(self, group: _Group, seed: int) -> Tensor:
+    def _loss_sum(self, group: Group, seed: int) -> Tensor:
         from seqrec_lib.network.fast.packed import PackedRows, dots
 
-        rows = PackedRows(group.lengths, self.model.seq_max_len, self.training, seed)
+        rows = PackedRows(group.lengths, self.model.seq_max_len, True, seed)
         hidden = self.model.encode(group.items, group.users, rows)  # (N, D)
         query, shift = self.model.query(hidden, group.users)
-        table, target, negatives = self.model.item_table, group.target, group.negatives
-        return self.loss.total(query, shift, table, target, negatives, dots)
+        weight, target, negatives = self.model.output_embedding, group.target, group.negatives
+        return self.loss.total(query, shift, weight, target, negatives, dots)
 
 
-class _Group:
+class _SumInOrder:
+    """The sum of what threads bring in any order, added up in the order of the numbers.
+
+    Floating-point sums depend on their order; what comes too early waits here.
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[Tensor | None] = []
+        self._early: dict[int, list[Tensor | None]] = {}
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def add(self, number: int, parts: list[Tensor | None]) -> None:
+        """Number 0, 1, 2, …, each once."""
+        with self._lock:
+            self._early[number] = parts
+            while self._next in self._early:
+                more = self._early.pop(self._next)
+                self.parts = [_plus(a, b) for a, b in zip(self.parts or more, more, strict=True)]
+                self._next += 1
+
+
+def _plus(mine: Tensor | None, more: Tensor | None) -> Tensor | None:
+    if mine is None or more is None or mine is more:
+        return more if mine is None else mine
+    return mine.add_(more)
+
+
+class Group(NamedTuple):
     """Some sequences of a batch, packed: N rows in all, one target each."""
 
-    def __init__(
-        self, lengths: Tensor, users: Tensor, items: Tensor, target: Tensor, negatives: Tensor
-    ) -> None:
-        self.lengths = lengths  # (G,)
-        self.users, self.items, self.target = users, items, target  # (N,)
-        self.negatives = negatives  # (N, K)
+    lengths: Tensor  # (G,)
+    users: Tensor  # (N,)
+    items: Tensor  # (N,)
+    target: Tensor  # (N,)
+    negatives: Tensor  # (N, K)
 
 
-def _divide(batch: Batch, negatives: Tensor, threads: int) -> list[_Group]:
-    """Cut the padding out and deal the sequences to groups of about equal cost."""
-    users, seq, pos, _ = batch
+def divide(batch: SampledBatch, negatives: Tensor) -> list[Group]:
+    """Cut the padding out and deal the sequences to groups of about equal cost.
+
+    Raises ValueError for a batch that is not padded in front, with a target at each item.
+    """
+    users, seq, pos = batch.users, batch.seq, batch.pos
     real = seq != 0
     lengths = real.sum(dim=1)
     if not torch.equal(real, pos != 0) or bool((real[:, 1:] < real[:, :-1]).any()):
@@ -123,24 +139,15 @@ def _divide(batch: Batch, negatives: Tensor, threads: int) -> list[_Group]:
     order = order[lengths[order] > 0]
     if len(order) == 0:
         raise ValueError("a batch holds nothing but padding: the sampler gave no item at all")
-    groups = max(1, round(int(lengths.sum()) / ROWS_AT_ONCE / threads)) * threads
+    groups = min(len(order), max(1, round(int(lengths.sum()) / ROWS_AT_ONCE)))
     # Dealt like cards, back and forth, sorted by length: each group gets about the same cost.
     deal = torch.arange(len(order)) % (2 * groups)
     deal = torch.minimum(deal, 2 * groups - 1 - deal)
     order = order[deal.argsort(stable=True)]
     sizes = torch.bincount(deal, minlength=groups).tolist()
-    lengths = lengths[order]
-    kept = real[order]
-    rows = users[order].repeat_interleave(lengths)  # (N,)
-    items, target, wrong = seq[order][kept], pos[order][kept], negatives[order][kept]
-    result: list[_Group] = []
-    sequence, row = 0, 0
-    for size in sizes:
-        part = lengths[sequence : sequence + size]
-        end = row + int(part.sum())
-        if size:
-            result.append(
-                _Group(part, rows[row:end], items[row:end], target[row:end], wrong[row:end])
-            )
-        sequence, row = sequence + size, end
-    return result
+    kept, lengths = real[order], lengths[order]
+    by_row = users[order].repeat_interleave(lengths)  # (N,)
+    parts = lengths.split(sizes)
+    rows = [int(part.sum()) for part in parts]
+    packed = (by_row, seq[order][kept], pos[order][kept], negatives[order][kept])
+    return [Group(*group) for group in zip(parts, *(x.split(rows) for x in packed), strict=True)]

@@ -24,6 +24,19 @@ class Batch(NamedTuple):
     neg: Tensor  # (B, T) int64, an item that the user has not in training
 
 
+class TimedBatch(NamedTuple):
+    """A batch of histories whose times are known."""
+
+    users: Tensor
+    seq: Tensor
+    pos: Tensor
+    neg: Tensor
+    times: Tensor  # (B, T), when each item of seq was used
+
+
+SampledBatch = Batch | TimedBatch
+
+
 class WarpSampler:
     """Batches of random users for training; vectorised, seeded, in this process.
 
@@ -68,8 +81,8 @@ class WarpSampler:
         able = np.flatnonzero(sequences.lengths >= 2)
         if len(able) == 0:
             raise ValueError("no user has 2 training items: there is nothing to predict from")
-        self._complement = Complement(sequences, itemnum)
-        full = able[self._complement.count(torch.from_numpy(able)).numpy() == 0]
+        self._unseen = Complement(sequences, itemnum)
+        full = able[self._unseen.count(torch.from_numpy(able)).numpy() == 0]
         if len(full):
             raise ValueError(
                 f"user {int(full[0])} has every one of the {itemnum} items in training: there is "
@@ -78,6 +91,8 @@ class WarpSampler:
         self._users = torch.from_numpy(able)
         self._items = torch.from_numpy(sequences.items)
         self._starts = torch.from_numpy(sequences.starts)
+        times = getattr(sequences, "times", None)
+        self._times = None if times is None else torch.from_numpy(times)
         self.generator = make_generator(seed, "cpu")
         if torch.device(device).type != "cpu":
             self.to(device)
@@ -86,24 +101,20 @@ class WarpSampler:
         """Move arrays and draws to `device`; returns self. The draws start a new stream there."""
         device = torch.device(device)
         if device != self.generator.device:
-            self._complement.to(device)
-            self._users, self._items, self._starts = (
-                x.to(device) for x in (self._users, self._items, self._starts)
-            )
+            self._unseen.to(device)
+            for name, value in vars(self).items():
+                if isinstance(value, Tensor):
+                    setattr(self, name, value.to(device))
             seed = int(
                 torch.randint(2**62, (), generator=self.generator, device=self.generator.device)
             )
             self.generator = make_generator(seed, device)
         return self
 
-    def sample(self) -> Batch:
-        """The next batch, as tensors on the sampler's device."""
-        B, T, device, generator = (
-            self.batch_size,
-            self.maxlen,
-            self.generator.device,
-            self.generator,
-        )
+    def sample(self) -> SampledBatch:
+        """The next batch, as tensors on the sampler's device; timed where the histories are."""
+        B, T, generator = self.batch_size, self.maxlen, self.generator
+        device = generator.device
         choice = torch.randint(len(self._users), (B,), generator=generator, device=device)
         users = self._users[choice]
         first, end = self._starts[users], self._starts[users + 1]
@@ -111,14 +122,17 @@ class WarpSampler:
             end = self._slide(first, end)
         place = end.unsqueeze(1) - 1 - T + torch.arange(T + 1, device=device)  # (B, T+1)
         real = place >= first.unsqueeze(1)
-        window = self._items[place.clamp_(min=0)].long().mul_(real)  # (B, T+1)
+        place.clamp_(min=0)
+        window = self._items[place].long().mul_(real)  # (B, T+1)
         real = real[:, :-1]
         seq = window[:, :-1].contiguous()
         pos = window[:, 1:] * real
         # One for each position, padding too: to pick the real ones, the host would have to wait for
         # the device.
-        neg = self._complement.draw(users, T, generator) * real
-        return Batch(users, seq, pos, neg)
+        neg = self._unseen.draw(users, T, generator) * real
+        if self._times is None:
+            return Batch(users, seq, pos, neg)
+        return TimedBatch(users, seq, pos, neg, self._times[place[:, :-1]] * real)
 
     def _slide(self, first: Tensor, end: Tensor) -> Tensor:
         """SSE-PT++: where the window of T+1 items ends, when it may start early; (B,) → (B,)."""
@@ -139,9 +153,17 @@ class WarpSampler:
             "window_probability": self.window_probability,
         }
 
+    def state_dict(self) -> Tensor:
+        """Where the stream of draws stands."""
+        return self.generator.get_state()
+
+    def load_state_dict(self, state: Tensor) -> None:
+        """Draw on from where `state` was taken."""
+        self.generator.set_state(state)
+
     def next_batch(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(users (B,), seq (B, T), pos (B, T), neg (B, T)) as int64 arrays."""
-        users, seq, pos, neg = (x.cpu().numpy() for x in self.sample())
+        users, seq, pos, neg = (x.cpu().numpy() for x in self.sample()[:4])
         return users, seq, pos, neg
 
     def close(self) -> None:

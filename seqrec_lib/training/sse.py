@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from seqrec_lib.common.checks import one_of, probability
-from seqrec_lib.training.sampling import Batch
+from seqrec_lib.training.sampling import SampledBatch
 
 RULES = ("paper", "as-released")
 
@@ -57,21 +57,20 @@ class SSE:
             )
 
     def replace(
-        self, batch: Batch, user_num: int, item_num: int, generator: torch.Generator
-    ) -> Batch:
+        self, batch: SampledBatch, user_num: int, item_num: int, generator: torch.Generator
+    ) -> SampledBatch:
         """A batch with ids replaced; padding and negatives stay. Draws on the batch's device."""
         if self.rule == "as-released":
             return self._as_released(batch, user_num, item_num, generator)
-        return Batch(
-            _swap(batch.users, self.user, user_num, generator),
-            _swap(batch.seq, self.input_item, item_num, generator),
-            _swap(batch.pos, self.output_item, item_num, generator),
-            batch.neg,
+        return batch._replace(
+            users=_swap(batch.users, self.user, user_num, generator),
+            seq=_swap(batch.seq, self.input_item, item_num, generator),
+            pos=_swap(batch.pos, self.output_item, item_num, generator),
         )
 
     def _as_released(
-        self, batch: Batch, user_num: int, item_num: int, generator: torch.Generator
-    ) -> Batch:
+        self, batch: SampledBatch, user_num: int, item_num: int, generator: torch.Generator
+    ) -> SampledBatch:
         users, seq, pos = batch.users, batch.seq, batch.pos
         if self.input_item > 0:
             real = seq != 0
@@ -82,7 +81,7 @@ class SSE:
         if self.user > 0:
             hit = _uniform(users, generator) < self.user
             users = torch.where(hit, _any_id(users, user_num, generator), users)
-        return Batch(users, seq, pos, batch.neg)
+        return batch._replace(users=users, seq=seq, pos=pos)
 
 
 def _uniform(like: Tensor, generator: torch.Generator) -> Tensor:

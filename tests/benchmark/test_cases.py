@@ -17,8 +17,7 @@ from seqrec_lib.benchmark.rows import (
     train_epoch,
 )
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.models.sasrec import SASREC
-from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.network.fast import attention_kernels, kernels
 from seqrec_lib.network.rows import PaddedRows
 

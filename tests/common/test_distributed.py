@@ -142,17 +142,17 @@ def test_without_torchrun_there_is_a_world_of_one(monkeypatch):
         assert world == World() == current()
         assert world.first
         numbers = torch.arange(3.0)
-        world.add_([numbers])
-        world.copy_([numbers])
+        world.all_reduce_([numbers])
+        world.broadcast_([numbers])
         assert numbers.tolist() == [0, 1, 2]
-        assert world.give("a word") == "a word"
+        assert world.broadcast("a word") == "a word"
         world.require_equal({"a": 1})
 
 
 def test_the_shares_are_the_batch():
     batch = together.tiny.batch_of([3, 1, 4, 2, 5])
     negatives = batch.neg.unsqueeze(2)
-    shares = [World(rank, 3).share(batch, negatives) for rank in range(3)]
+    shares = [World(rank, 3).shard(batch, negatives) for rank in range(3)]
     rows = torch.cat([torch.cat([s.seq, n.squeeze(2)], 1) for s, n in shares])
     whole = torch.cat([batch.seq, batch.neg], 1)
     assert sorted(rows.tolist()) == sorted(whole.tolist())

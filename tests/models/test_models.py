@@ -8,8 +8,7 @@ import reference
 import tiny
 import torch
 
-from seqrec_lib.models.sasrec import SASREC
-from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.network.layers import LAYOUTS, NORMS
 
 HISTORIES = tiny.histories([0, 1, 2, 5, 6, 11])

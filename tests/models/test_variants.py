@@ -8,9 +8,8 @@ import reference
 import tiny
 import torch
 
-from seqrec_lib.models.files import build_model
-from seqrec_lib.models.ssept import SSEPT
-from seqrec_lib.network.config import config_from_dict, config_to_dict
+from seqrec_lib.models.files import build_model, config_from_dict
+from seqrec_lib.models.recommenders import SSEPT
 from seqrec_lib.network.rows import PaddedRows
 
 HISTORIES = tiny.histories([0, 1, 2, 5, 6, 11])
@@ -99,7 +98,7 @@ def test_a_seed_gives_the_same_weights_and_another_seed_others(make):
 )
 def test_settings_print_compare_and_build_the_model_again(make, options):
     model = make(**options)
-    again = build_model(config_from_dict(config_to_dict(model.config)))
+    again = build_model(config_from_dict(model.settings()))
     assert type(again) is type(model)
     assert again.config == model.config
     assert again.config != make(num_blocks=5).config
@@ -110,7 +109,7 @@ def test_settings_print_compare_and_build_the_model_again(make, options):
 
 
 def test_settings_that_are_missing_or_unknown_are_named():
-    good = config_to_dict(tiny.sasrec().config)
+    good = tiny.sasrec().settings()
     with pytest.raises(ValueError, match=r"missing \['layout'\].*unknown \['lay_out'\]"):
         config_from_dict({("lay_out" if k == "layout" else k): v for k, v in good.items()})
     with pytest.raises(ValueError, match="GPT"):

@@ -109,12 +109,12 @@ def test_attention_of_the_last_row_is_that_row_of_attention(heads):
         parameter.copy_(0.4 * noise(*parameter.shape, seed=seed))  # the biases, too
     queries, keys = noise(N, 8, seed=20), noise(N, 8, seed=21)
     packed = rows(training=False)
-    whole = packed.last(attention.apply_to(queries, keys, packed))
-    near(attention.apply_to(packed.last(queries), keys, packed, last=True), whole, 1e-6)
+    whole = packed.last(attention(queries, keys, packed))[0]
+    near(attention(packed.last(queries)[0], keys, packed, last=True), whole, 1e-6)
     padded = PaddedRows(torch.arange(5) > 1 - torch.arange(2).unsqueeze(1))  # (B, T) = (2, 5)
     queries, keys = queries[:10].view(2, 5, 8), keys[:10].view(2, 5, 8)  # (B, T, D)
-    whole = padded.last(attention.apply_to(queries, keys, padded))
-    near(attention.apply_to(padded.last(queries), keys, padded, last=True), whole, 1e-6)
+    whole = padded.last(attention(queries, keys, padded))[0]
+    near(attention(padded.last(queries)[0], keys, padded, last=True), whole, 1e-6)
 
 
 @pytest.mark.parametrize("table_rows", [70, 1])
@@ -136,7 +136,7 @@ def test_normalisation_and_its_gradients_are_torchs(table_rows):
 
 def test_positions_are_counted_from_the_end():
     table = torch.arange(9.0).unsqueeze(1)
-    got = rows([3, 1, 9], length=9).positions(table)
+    got = rows([3, 1, 9], length=9).by_position(table)
     assert got.squeeze(1).tolist() == [6, 7, 8, 8, *range(9)]
 
 
@@ -336,9 +336,9 @@ def test_packed_rows_are_padded_rows_without_the_padding():
     x = noise(3, 6, 8) * real.unsqueeze(-1)
     packed, padded = rows(lengths, 6, training=False), PaddedRows(real)
     table = noise(6, 8, seed=1)
-    near(packed.positions(table), padded.positions(table).expand(3, -1, -1)[real], 0)
-    near(packed.last(x[real]), padded.last(x).squeeze(1), 0)
-    assert torch.equal(packed.blank(x[real]), padded.blank(x)[real])
+    near(packed.by_position(table), padded.by_position(table).expand(3, -1, -1)[real], 0)
+    near(packed.last(x[real])[0], padded.last(x)[0].squeeze(1), 0)
+    assert torch.equal(packed.zero_padding(x[real]), padded.zero_padding(x)[real])
     near(
         packed.attention(x[real], x[real], x[real], 2, 0.0),
         padded.attention(x, x, x, 2, 0.0)[real],

@@ -4,8 +4,8 @@ import pytest
 import tiny
 import torch
 
-from seqrec_lib.network.fused import FusedRows
 from seqrec_lib.network.rows import PaddedRows
+from seqrec_lib.network.sdpa import FusedRows
 from seqrec_lib.training.engine import PaddedEngine
 from seqrec_lib.training.losses import BCE
 
@@ -75,7 +75,7 @@ def test_training_by_name_and_what_does_not_go_together():
         return model.train_model(data, sampler, 2, 4, seed=1, verbose=False, **options)["loss"]
 
     assert train(attention="fused") == pytest.approx(train(engine="padded"), abs=1e-5)
-    with pytest.raises(ValueError, match="attention='fused' is of the padded engine"):
+    with pytest.raises(ValueError, match="attention='fused' of the padded engine"):
         train(attention="fused", engine="packed")
     with pytest.raises(ValueError, match="attention='flash'"):
         train(attention="flash")

@@ -30,7 +30,7 @@ def test_products_inside_have_one_thread_and_all_is_put_back(two):
     before = torch.get_num_threads()
     with CoreThreads(2) as cores:
         assert blas_threads() == {1}
-        assert cores.share(lambda _: torch.get_num_threads(), [0, 1]) == [1, 1]
+        assert cores.map(lambda _: torch.get_num_threads(), [0, 1]) == [1, 1]
     assert (blas_threads(), torch.get_num_threads()) == ({2}, before)
 
 

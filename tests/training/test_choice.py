@@ -4,7 +4,7 @@ import pytest
 import tiny
 from small_runs import equal, trained
 
-from seqrec_lib.models.sasrec import SASREC
+from seqrec_lib.models.recommenders import SASREC
 
 SETTINGS = dict(item_num=tiny.ITEMS, seq_max_len=6, embedding_dim=8, dropout_rate=0.2, seed=1)
 

@@ -5,14 +5,15 @@ every item, padding and all, and puts the loss together from torch's own functio
 """
 
 import copy
+import itertools
 
 import pytest
 import tiny
 import torch
 from torch.nn import functional
 
-from seqrec_lib.models.ssept import SSEPT
-from seqrec_lib.network import scoring as inference
+from seqrec_lib.models.recommenders import SSEPT
+from seqrec_lib.network.fast import scoring
 from seqrec_lib.network.layers import LAYOUTS, NORMS
 from seqrec_lib.network.rows import PaddedRows
 from seqrec_lib.training import packed_engine
@@ -94,11 +95,11 @@ def same_step(model, run, loss, batch, negatives):
         assert error <= allowed, f"{name}: off by {error:.1e}, {allowed:.1e} allowed"
 
 
-def roads(model, loss, **packed):
+def roads(model, loss):
     """Both engines, the fast one with 1 and 2 threads."""
     yield PaddedEngine(model, loss, generator())
     for threads in (1, 2):
-        yield PackedEngine(model, loss, generator(), threads, **packed)
+        yield PackedEngine(model, loss, generator(), threads)
 
 
 # The same mathematics -----------------------------------------------------------------------------
@@ -191,11 +192,11 @@ def test_the_textbook_step_is_the_contracts_loss_function(make):
         torch.testing.assert_close(mine.double(), gradient, rtol=1e-4, atol=1e-6, msg=name)
 
 
-def test_training_false_turns_dropout_off(make):
-    model = stirred(make(dropout_rate=0.5))
+def test_a_model_in_evaluation_mode_has_no_dropout(make):
+    model = stirred(make(dropout_rate=0.5)).eval()
     batch = tiny.batch_of(LENGTHS)
-    run = PackedEngine(model, BCE(), generator(), training=False)
-    same_step(model, run, BCE(), batch, batch.neg.unsqueeze(2))
+    for run in roads(model, BCE()):
+        same_step(model, run, BCE(), batch, batch.neg.unsqueeze(2))
 
 
 # Dropout in a whole step --------------------------------------------------------------------------
@@ -222,18 +223,32 @@ def test_both_engines_drop_out_alike(make):
     assert float(plain[:, 0].std()) > 0.01
 
 
-def test_equal_seeds_give_equal_bits_and_other_seeds_others(make):
+def test_equal_seeds_give_equal_bits_for_any_number_of_threads(make, monkeypatch):
+    """In one group and in several, which are added up in one order whoever is done first."""
     model = stirred(make(dropout_rate=0.3))
     batch = tiny.batch_of([*LENGTHS, *LENGTHS])
-    for threads in (1, 2):
+    for rows in (4096, 13):
+        monkeypatch.setattr(packed_engine, "ROWS_AT_ONCE", rows)
         bits = []
-        for seed in (3, 3, 4):
+        for threads, seed in ((1, 3), (1, 3), (2, 3), (3, 3), (8, 3), (1, 4)):
             with PackedEngine(model, BCE(), generator(seed), threads) as run:
                 steps = [run.step(batch, batch.neg.unsqueeze(2)) for _ in range(2)]
             bits.append([*steps, *(p.grad.clone() for p in model.parameters())])
             assert not torch.equal(*steps)
-        assert all(torch.equal(a, b) for a, b in zip(bits[0], bits[1], strict=True))
-        assert not torch.equal(bits[0][0], bits[2][0])
+        for other in bits[1:-1]:
+            assert all(torch.equal(a, b) for a, b in zip(bits[0], other, strict=True))
+        assert not torch.equal(bits[0][0], bits[-1][0])
+
+
+def test_what_comes_early_waits_for_its_turn():
+    """1e8 + 1 - 1e8 is 0 or 1 in float32, by the order of adding up: here always the same one."""
+    values = [torch.tensor([x]) for x in (1e8, 1.0, -1e8)]
+    for order in itertools.permutations(range(3)):
+        total = packed_engine._SumInOrder()
+        for number in order:
+            total.add(number, [values[number].clone(), None])
+        assert [x if x is None else x.tolist() for x in total.parts] == [[0.0], None]
+    assert float(values[0] + values[2] + values[1]) == 1.0
 
 
 # Scores -------------------------------------------------------------------------------------------
@@ -258,10 +273,10 @@ def test_the_last_state_is_the_padded_forward_passs(make, layout, residuals, blo
     by_row = None if users is None else users.view(-1, 1).expand_as(seq)
     with torch.no_grad():
         expected = wide.encode(seq, by_row, PaddedRows(seq != 0))[:, -1]
-        fast = inference.last_hidden(model, users, seq)
-        plain = inference.last_hidden(wide, users, seq)  # float64 takes the padded road
-        monkeypatch.setattr(inference, "ROWS_AT_ONCE", 3)
-        cut = inference.last_hidden(model, users, seq)
+        fast = model.last_state(users, seq)
+        plain = wide.last_state(users, seq)  # float64 takes the padded road
+        monkeypatch.setattr(scoring, "ROWS_AT_ONCE", 3)
+        cut = model.last_state(users, seq)
     torch.testing.assert_close(plain, expected, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(fast.double(), expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(cut.double(), expected, rtol=1e-4, atol=1e-5)

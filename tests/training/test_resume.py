@@ -16,7 +16,7 @@ import torch
 from small_runs import small_dataset, train_small
 
 from seqrec_lib.models.files import load_model, save_model
-from seqrec_lib.models.sasrec import SASREC
+from seqrec_lib.models.recommenders import SASREC
 from seqrec_lib.training.checkpoints import CheckpointFolder
 from seqrec_lib.training.sampling import WarpSampler
 

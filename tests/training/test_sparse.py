@@ -9,16 +9,16 @@ import torch
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.training.engine import PaddedEngine
-from seqrec_lib.training.large_tables import (
+from seqrec_lib.training.losses import BCE, GBCE, SampledSoftmax
+from seqrec_lib.training.packed_engine import PackedEngine
+from seqrec_lib.training.sampling import WarpSampler
+from seqrec_lib.training.sparse import (
     PagedEngine,
     RowwiseAdam,
     _distinct,
     paged_loss,
     tables_of,
 )
-from seqrec_lib.training.losses import BCE, GBCE, SampledSoftmax
-from seqrec_lib.training.packed_engine import PackedEngine
-from seqrec_lib.training.sampling import WarpSampler
 
 LOSSES = [BCE(), BCE(3), GBCE(3), SampledSoftmax(3), SampledSoftmax(3, log_q=True)]
 RATE, BETAS, EPSILON = 0.01, (0.9, 0.999), 1e-7

@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.models.ssept import SSEPT
+from seqrec_lib.models.recommenders import SSEPT
 from seqrec_lib.training.sampling import Batch, WarpSampler
 from seqrec_lib.training.sse import SSE
 

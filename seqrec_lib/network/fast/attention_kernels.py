@@ -228,7 +228,7 @@ def attention_backward(
 
 
 @sums
-def mix_of_last(asked: Array, x: Array, starts: Array, out: Array) -> None:
+def attention_of_last(asked: Array, x: Array, starts: Array, out: Array) -> None:
     """out = softmax(asked · xᵀ) x over each sequence: asked, out (G, H, D), x (N, D)."""
     heads, width = asked.shape[1], asked.shape[2]
     for g in range(starts.shape[0] - 1):

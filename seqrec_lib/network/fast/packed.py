@@ -24,7 +24,7 @@ from seqrec_lib.network.fast.gradients import (
     array,
     new,
 )
-from seqrec_lib.network.rows import PaddedRows
+from seqrec_lib.network.rows import Rows
 
 _WORD = 2**64 - 1
 
@@ -34,7 +34,7 @@ def threshold_of(rate: float) -> int:
     return min(255, round(rate * 256))
 
 
-class PackedRows(PaddedRows):
+class PackedRows(Rows):
     """Rows stored one sequence after another, (N, …): no padding, on a CPU, in float32.
 
     Args:
@@ -61,56 +61,53 @@ class PackedRows(PaddedRows):
         self._seed = (self._seed * 6364136223846793005 + 1442695040888963407) & _WORD
         return (self._seed ^ (self._seed >> 29)) & _WORD
 
-    def last(self, x: Tensor) -> Tensor:
-        """The last row of each sequence: (N, D) → (G, D)."""
-        return x[torch.from_numpy(self.starts[1:] - 1)]
+    def last(self, x: Tensor) -> tuple[Tensor, PackedRows]:
+        """See `Rows`: (N, D) → (G, D)."""
+        ones = torch.ones(len(self.starts) - 1, dtype=torch.int64)
+        return x[torch.from_numpy(self.starts[1:] - 1)], PackedRows(ones, self._length)
 
-    def last_rows(self) -> PackedRows:
-        """The rows that `last` gives."""
-        return PackedRows(torch.ones(len(self.starts) - 1, dtype=torch.int64), self._length)
-
-    def blank(self, x: Tensor) -> Tensor:
+    def zero_padding(self, x: Tensor) -> Tensor:
         """x itself: nothing is padded."""
         return x
 
-    def positions(self, table: Tensor) -> Tensor:
-        """The row of `table` (n, D) that belongs to each row: (N, D)."""
-        return torch.nn.functional.embedding(torch.from_numpy(self.place), table)
+    def by_position(self, weight: Tensor) -> Tensor:
+        """See `Rows`: (n, D) → (N, D)."""
+        return torch.nn.functional.embedding(torch.from_numpy(self.place), weight)
 
     def dropout(self, x: Tensor, rate: float) -> Tensor:
-        """See `PaddedRows.dropout`."""
+        """See `Rows`."""
         if not self.training or rate == 0:
             return x
         return Dropout.apply(x, self._next_seed(), threshold_of(rate))
 
     def linear(self, x: Tensor, maps: Sequence[nn.Linear]) -> list[Tensor]:
-        """See `PaddedRows.linear`."""
+        """See `Rows`."""
         return list(Linear.apply(x, *[part for m in maps for part in (m.weight, m.bias)]))
 
     def feed_forward(
         self, x: Tensor, inner: nn.Conv1d, outer: nn.Conv1d, rate: float, residual: bool
     ) -> Tensor:
-        """See `PaddedRows.feed_forward`."""
+        """See `Rows`."""
         threshold = threshold_of(rate) if self.training else 0
         seeds = (np.uint64(self._next_seed()), np.uint64(self._next_seed()))
         weights = (inner.weight.squeeze(-1), inner.bias, outer.weight.squeeze(-1), outer.bias)
         return FeedForward.apply(x, *weights, threshold, seeds, np.float32(residual))
 
     def normalise(self, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
-        """See `PaddedRows.normalise`."""
+        """See `Rows`."""
         return Normalise.apply(
             x, gamma, beta, self._zeros if len(gamma) == 1 else self.place, epsilon
         )
 
     def attention(self, q: Tensor, k: Tensor, v: Tensor, heads: int, rate: float) -> Tensor:
-        """See `PaddedRows.attention`; q, k, v: (N, D) → (N, D)."""
+        """See `Rows`; q, k, v: (N, D) → (N, D)."""
         threshold = threshold_of(rate) if self.training else 0
         return Attention.apply(q, k, v, self.starts, heads, threshold, self._next_seed())
 
-    def mix_of_last(self, asked: Tensor, x: Tensor) -> Tensor:
-        """See `PaddedRows.mix_of_last`; (G, H, D), (N, D) → (G, H, D). No gradient."""
-        out = new(asked)
-        attention_kernels.mix_of_last(array(asked), array(x), self.starts, out.numpy())
+    def attention_of_last(self, q: Tensor, x: Tensor) -> Tensor:
+        """See `Rows`; (G, H, D), (N, D) → (G, H, D). No gradient."""
+        out = new(q)
+        attention_kernels.attention_of_last(array(q), array(x), self.starts, out.numpy())
         return out
 
 

@@ -86,14 +86,12 @@ class CoreThreads:
         _one_blas_thread.__exit__()
         torch.set_num_threads(self._before)
 
-    def share(
-        self, work: Callable[[Sequence[Part]], Result], parts: Sequence[Part]
-    ) -> list[Result]:
+    def map(self, work: Callable[[Sequence[Part]], Result], parts: Sequence[Part]) -> list[Result]:
         """work(parts[0::count]) in this thread, work(parts[1::count]) in the next one, …; in order.
 
-        Which thread takes what does not depend on speed, so neither does the result.
+        Raises what `work` raised, when all threads have ended.
         """
-        shares = [parts[place :: self.count] for place in range(self.count)]
+        shares = [parts[place :: self.count] for place in range(min(self.count, len(parts)))]
         if self._pool is None:
             return [work(share) for share in shares]
         others = [self._pool.submit(work, share) for share in shares[1:]]

@@ -27,7 +27,7 @@ from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.training.engine import PaddedEngine
 from seqrec_lib.training.losses import GBCE, CrossEntropy, Loss, SampledSoftmax
 from seqrec_lib.training.packed_engine import PackedEngine
-from seqrec_lib.training.sampling import Batch
+from seqrec_lib.training.sampling import SampledBatch
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,16 @@ _TABLES = ("item_embedding_layer", "output_embedding_layer", "user_embedding_lay
 
 
 def tables_of(model: SequenceModel) -> dict[str, nn.Embedding]:
-    """The model's tables that grow with the catalogue or the users, by name."""
+    """The model's embedding tables that grow with the catalogue or the users, by name.
+
+    Raises ValueError for a model that has them under other names.
+    """
     found = {name: getattr(model, name, None) for name in _TABLES}
+    if found["item_embedding_layer"] is None:
+        raise ValueError(
+            f"tables='sparse' is for SASREC and SSEPT: this {type(model).__name__} has no "
+            "item_embedding_layer; leave tables out"
+        )
     return {name: layer for name, layer in found.items() if layer is not None}
 
 
@@ -86,7 +94,7 @@ class PagedEngine:
     """
 
     def __init__(self, run: PackedEngine | PaddedEngine, model: SequenceModel) -> None:
-        self.run, self.threads, self.world = run, run.threads, run.world
+        self.run, self.world = run, run.world
         self._tables = tables_of(model)
         device = model.device
         self._slots = {  # (rows of the table,) scratch: where an id stands in the page
@@ -101,12 +109,12 @@ class PagedEngine:
     def __exit__(self, *exc: object) -> None:
         self.run.__exit__(*exc)
 
-    def step(self, batch: Batch, negatives: Tensor) -> Tensor:
+    def step(self, batch: SampledBatch, negatives: Tensor) -> Tensor:
         """As the engine's own; the gradients of the tables are sparse."""
-        users, seq, pos, neg = batch
+        users, seq, pos = batch.users, batch.seq, batch.pos  # neg is not looked at
         slots = self._slots["item_embedding_layer"]
         items = _distinct(slots, torch.cat([x.reshape(-1) for x in (seq, pos, negatives)]))
-        seq, pos, negatives = slots[seq], slots[pos], slots[negatives]  # neg is not looked at
+        seq, pos, negatives = slots[seq], slots[pos], slots[negatives]
         used = dict.fromkeys(self._tables, items)
         if "user_embedding_layer" in used:
             slots = self._slots["user_embedding_layer"]
@@ -117,7 +125,7 @@ class PagedEngine:
             for name, layer in self._tables.items():
                 layer.weight.grad = None
                 layer.weight.data = whole[name][used[name]]  # (R, D)
-            loss = self.run.step(Batch(users, seq, pos, neg), negatives)
+            loss = self.run.step(batch._replace(users=users, seq=seq, pos=pos), negatives)
             grads = {name: layer.weight.grad for name, layer in self._tables.items()}
         finally:
             for name, layer in self._tables.items():

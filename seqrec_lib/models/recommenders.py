@@ -1,0 +1,206 @@
+"""SASREC and SSEPT as recommenders has them: the networks, with training, evaluation and scores.
+
+Code that was written against recommenders' PyTorch models runs after a change of imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from seqrec_lib.common.checks import ids_between
+from seqrec_lib.common.randomness import make_generator
+from seqrec_lib.common.signatures import ConfigSignature
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.models.fit import fit, ndcg_and_hit_rate
+from seqrec_lib.models.sasrec import SASRecConfig, SASRecNetwork
+from seqrec_lib.models.ssept import SSEPTConfig, SSEPTNetwork
+from seqrec_lib.network.model import encoded
+from seqrec_lib.network.rows import PaddedRows
+from seqrec_lib.training.batches import Sampler
+
+
+class SASREC(SASRecNetwork):
+    """A transformer that reads a user's items in order and predicts the next one.
+
+    Args:
+        the fields of `SASRecConfig`, which says what each one is, in their order.
+        seed: of the fresh weights and of dropout in `forward`; None takes a fresh one.
+        initial_tables: how embeddings start, see `SASRecNetwork`.
+
+    Raises:
+        ValueError: an argument out of its range. TypeError: an argument that does not exist.
+    """
+
+    runs_packed = True
+    Config: ClassVar[type[SASRecConfig]] = SASRecConfig
+    __signature__ = ConfigSignature()
+
+    def __init__(
+        self,
+        *args: Any,
+        seed: int | None = None,
+        initial_tables: str = "uniform",
+        **settings: Any,
+    ) -> None:
+        super().__init__(self.Config(*args, **settings), seed, initial_tables)
+        self.num_neg_test = self.config.num_neg_test
+
+    # The forward pass --------------------------------------------------------------------------
+
+    def embedding(self, input_seq: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T) ids → item embeddings × sqrt(d_i), (B, T, d_i), and positions, (B, T, D)."""
+        items = self.scaled_items(input_seq)
+        if not self.config.positions:
+            return items, items.new_zeros(*input_seq.shape, self.config.hidden_width)
+        positions = self.positional_embedding_layer.weight[-input_seq.shape[1] :]
+        return items, positions.expand(len(input_seq), -1, -1)
+
+    def forward(
+        self, x: Mapping[str, Tensor], training: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits of the next items and of the negatives, in the plain padded form.
+
+        Args:
+            x: `input_seq`, `positive`, `negative`, each int64 (B, seq_max_len), padded in front
+                with 0, and for SSEPT `users` (B, 1).
+            training: whether dropout acts, where the model is in training mode, too.
+
+        Returns:
+            positive logits (B·T, 1), negative logits (B·T, 1), 1.0 where the target is real (B·T,).
+
+        Raises:
+            ValueError: input_seq of another shape, or `users` missing.
+        """
+        seq = x["input_seq"]
+        self._check_shape(seq)
+        users = self._known_users("x", "users", x)
+        rows = PaddedRows(seq != 0, training, self._dropout_generator(seq.device))
+        per_row = None if users is None else users.view(-1, 1).expand_as(seq)
+        query, shift = encoded(self, seq, per_row, rows)  # (B·T, D), (B·T,)
+        logits = []
+        for name in ("positive", "negative"):
+            vectors = functional.embedding(
+                x[name].reshape(-1), self.output_embedding, padding_idx=0
+            )
+            logit = (query * vectors).sum(dim=-1)
+            logits.append((logit if shift is None else logit + shift).unsqueeze(1))
+        return logits[0], logits[1], (x["positive"].reshape(-1) != 0).float()
+
+    def _check_shape(self, seq: Tensor) -> None:
+        if seq.dim() != 2 or seq.shape[1] != self.seq_max_len:
+            raise ValueError(
+                f"input_seq has shape {tuple(seq.shape)}: it must be (batch, "
+                f"seq_max_len={self.seq_max_len}); pad_sequences makes it so"
+            )
+
+    def _known_users(self, place: str, name: str, inputs: Mapping[str, Any]) -> Tensor | None:
+        """Who the users are (B,), for a model that looks at it."""
+        if self.user_num is None:
+            return None
+        if name not in inputs:
+            raise ValueError(f"{type(self).__name__} needs {place}[{name!r}], int64 (batch, 1)")
+        users = torch.as_tensor(inputs[name], dtype=torch.int64).to(self.device).view(-1)
+        ids_between(name, users, 0, self.user_num, "user_num")
+        return users
+
+    def _dropout_generator(self, device: torch.device) -> torch.Generator:
+        if self._random.device != device:
+            seed = int(torch.randint(2**62, (), generator=self._random, device=self._random.device))
+            self._random = make_generator(seed, device)
+        return self._random
+
+    def loss_function(self, pos_logits: Tensor, neg_logits: Tensor, istarget: Tensor) -> Tensor:
+        """Binary cross-entropy averaged over the real targets: a scalar. SASRec Sec. III-E."""
+        each = functional.softplus(-pos_logits.view(-1)) + functional.softplus(neg_logits.view(-1))
+        return (each * istarget).sum() / istarget.sum()
+
+    def create_combined_dataset(
+        self, u: Any, seq: Any, pos: Any, neg: Any
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """One sampled batch as (inputs of `forward`, target (B, T) float: 1 where pos is real)."""
+        arrays = [torch.as_tensor(np.asarray(x), dtype=torch.int64) for x in (seq, pos, neg)]
+        inputs = dict(zip(("input_seq", "positive", "negative"), arrays, strict=True))
+        inputs["users"] = torch.as_tensor(np.asarray(u), dtype=torch.int64).view(-1, 1)
+        return inputs, (arrays[1] != 0).float()
+
+    def predict(self, inputs: Mapping[str, Any]) -> Tensor:
+        """Logits of candidates; no gradient, no dropout.
+
+        inputs: `input_seq` (B, seq_max_len), `candidate` (B, K) and, for SSEPT, `user` (B, 1);
+        tensors or arrays. Returns (B, K).
+
+        Raises ValueError for a wrong shape and for ids outside 0..I (candidates: 1..I).
+        """
+        device = self.device
+        seq = torch.as_tensor(inputs["input_seq"], dtype=torch.int64).to(device)
+        candidates = torch.as_tensor(inputs["candidate"], dtype=torch.int64).to(device)
+        self._check_shape(seq)
+        if candidates.dim() != 2 or len(candidates) != len(seq):
+            raise ValueError(
+                f"candidate has shape {tuple(candidates.shape)}: must be ({len(seq)}, candidates)"
+            )
+        ids_between("input_seq", seq, 0, self.item_num, "item_num")
+        ids_between("candidate", candidates, 1, self.item_num, "item_num")
+        return self.score(self._known_users("inputs", "user", inputs), seq, candidates)
+
+    # Training and evaluation -------------------------------------------------------------------
+
+    def train_model(
+        self,
+        dataset: SASRecDataSet,
+        sampler: Sampler,
+        num_epochs: int = 10,
+        batch_size: int = 128,
+        learning_rate: float = 0.001,
+        val_epoch: int = 0,
+        eval_batch_size: int = 256,
+        verbose: bool = True,
+        **options: Any,
+    ) -> dict[str, list[float]]:
+        """Adam on batches of the sampler; `TrainingOptions` says what else can be chosen.
+
+        Returns {"loss": one per epoch, "val_ndcg": …, "val_hr": one per validation}.
+        """
+        return fit(
+            self,
+            dataset,
+            sampler,
+            lambda seed: self.evaluate_valid(dataset, seed, eval_batch_size),
+            num_epochs=num_epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            val_epoch=val_epoch,
+            eval_batch_size=eval_batch_size,
+            verbose=verbose,
+            **options,
+        )
+
+    def evaluate(
+        self, dataset: SASRecDataSet, seed: int | None = None, eval_batch_size: int = 256
+    ) -> tuple[float, float]:
+        """(NDCG@10, HR@10) on the test items, among `num_neg_test` sampled negatives."""
+        return ndcg_and_hit_rate(self, dataset, "test", self.num_neg_test, seed, eval_batch_size)
+
+    def evaluate_valid(
+        self, dataset: SASRecDataSet, seed: int | None = None, eval_batch_size: int = 256
+    ) -> tuple[float, float]:
+        """(NDCG@10, HR@10) on the validation items, among `num_neg_test` sampled negatives."""
+        return ndcg_and_hit_rate(self, dataset, "valid", self.num_neg_test, seed, eval_batch_size)
+
+
+class SSEPT(SSEPTNetwork, SASREC):
+    """`SASREC` with an embedding for each user: a personalised transformer.
+
+    Args: the fields of `SSEPTConfig`; `seed` and `initial_tables` as for `SASREC`. `forward` then
+    needs `users` (B, 1) and `predict` needs `user` (B, 1); training and evaluation are the same.
+    """
+
+    runs_packed = True
+    Config = SSEPTConfig
+    config: SSEPTConfig

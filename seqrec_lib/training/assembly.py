@@ -1,0 +1,250 @@
+"""What a training run is made of: from a model, a data set, a sampler and options to a `Run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqrec_lib.common.distributed import World, current
+from seqrec_lib.common.memory import says_what_to_lower
+from seqrec_lib.common.randomness import fresh_seed, make_generator
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.network.fast.fitness import fits_packed
+from seqrec_lib.network.model import SequenceModel
+from seqrec_lib.network.rows import PaddedRows
+from seqrec_lib.network.sdpa import FusedRows
+from seqrec_lib.training.batches import Batches, ForeignSampler, Sampler, adapted
+from seqrec_lib.training.checkpoints import CheckpointFolder
+from seqrec_lib.training.engine import PaddedEngine
+from seqrec_lib.training.loop import Run
+from seqrec_lib.training.options import PRECISIONS, TrainingOptions
+from seqrec_lib.training.packed_engine import PackedEngine
+from seqrec_lib.training.sampling import WarpSampler
+from seqrec_lib.training.sparse import PagedEngine, RowwiseAdam, paged_loss
+from seqrec_lib.training.state import TrainingState
+
+Engine = PackedEngine | PaddedEngine | PagedEngine
+
+
+def train(
+    model: SequenceModel,
+    dataset: SASRecDataSet,
+    sampler: Sampler,
+    options: TrainingOptions,
+    validate: Callable[[int], tuple[float, float]],
+) -> dict[str, list[float]]:
+    """Train by Adam, and keep the best epoch by validation where there is validation.
+
+    In a `distributed.processes` block the processes share every batch: the step is the same as that
+    of one process, up to rounding and the draws of dropout. The sampler's batch_size is that of all
+    processes together.
+
+    Args:
+        validate: seed → (NDCG@10, HR@10) on the validation items.
+
+    Returns:
+        {"loss": one per epoch, "val_ndcg": …, "val_hr": one per validation}.
+
+    Raises:
+        ValueError: model, data and sampler do not fit, or a batch is not of the right form.
+        FloatingPointError: a loss that is not finite; says where, and what to try.
+        torch.cuda.OutOfMemoryError: says which settings to lower.
+        distributed.ProcessLostError: another process ended or hangs.
+    """
+    check_fit(model, dataset)
+    world = current()
+    seed = world.broadcast(fresh_seed() if options.seed is None else options.seed)
+    model.to(device_of(options, world))
+    source = adapted(sampler, dataset.itemnum)
+    shared = make_generator(seed, model.device)  # of what the processes draw alike
+    dropout = shared if world.size == 1 else make_generator(seed, model.device)
+    _agree(world, model, dataset, source, options)
+    engine = engine_for(model, options, dropout, world)
+    optimizer = optimizer_for(model, options)
+    state = TrainingState(
+        model,
+        {"optimizer": optimizer, "generator": _GeneratorState(shared), "sampler": source},
+    )
+    batches = Batches(dataset, source, options.objective, options.sse, shared, model)
+
+    def begin_epoch(number: int) -> None:
+        if world.size > 1:
+            dropout.manual_seed(world.seed_of(seed, number))
+
+    mode = model.training
+    with ExitStack() as stack:
+        stack.enter_context(_advice(model, options))
+        stack.callback(model.train, mode)
+        model.train()
+        save = _resume(stack, state, options, world, source, _settings(model, dataset, source))
+        run = Run(
+            schedule=options,
+            state=state,
+            engine=engine,
+            optimizer=optimizer,
+            next_batch=batches.next,
+            steps=steps_an_epoch(dataset, options.batch_size),
+            validate=lambda: validate(seed),
+            save=save,
+            begin_epoch=begin_epoch,
+            world=world,
+            verbose=options.verbose,
+        )
+        return run.train()
+
+
+def steps_an_epoch(dataset: SASRecDataSet, batch_size: int) -> int:
+    """How many batches an epoch has: users // batch_size, as in the authors' code, at least 1."""
+    return max(1, int(np.count_nonzero(dataset.sequences.lengths)) // batch_size)
+
+
+def check_fit(model: Any, dataset: SASRecDataSet) -> None:
+    """Refuse a data set with items or users that the model has no embedding for (ValueError)."""
+    if dataset.itemnum > model.item_num:
+        raise ValueError(
+            f"the data set has items up to {dataset.itemnum}, the model only item_num="
+            f"{model.item_num}: build the model with item_num=dataset.itemnum"
+        )
+    if model.user_num is not None and dataset.usernum > model.user_num:
+        raise ValueError(
+            f"the data set has users up to {dataset.usernum}, the model only user_num="
+            f"{model.user_num}: build the model with user_num=dataset.usernum"
+        )
+
+
+def device_of(options: TrainingOptions, world: World) -> torch.device:
+    """The device asked for, else this process's, else a GPU where there is one."""
+    anywhere = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(options.device or world.device or anywhere)
+
+
+def engine_for(
+    model: SequenceModel, options: TrainingOptions, dropout: torch.Generator, world: World
+) -> Engine:
+    """The packed engine where it can run and nothing else is asked for, else the padded one.
+
+    Raises ValueError where engine="packed" cannot be had.
+    """
+    paged, fits = options.tables == "sparse", fits_packed(model)
+    if options.engine == "packed" and not fits:
+        raise ValueError(
+            "engine='packed' is for float32 weights on a CPU and for SASREC and SSEPT as they are "
+            f"in the library, which this {type(model).__name__} is not: use engine='padded' or "
+            "'auto'"
+        )
+    loss = paged_loss(options.objective, model.item_num) if paged else options.objective
+    engine: PackedEngine | PaddedEngine
+    if fits and options.may_pack:
+        engine = PackedEngine(model, loss, dropout, options.threads, world=world)
+    else:
+        precision = PRECISIONS[options.precision]
+        rows = FusedRows if options.attention == "fused" else PaddedRows
+        engine = PaddedEngine(
+            model, loss, dropout, precision, options.compiled, world, not paged, rows
+        )
+    return PagedEngine(engine, model) if paged else engine
+
+
+def optimizer_for(model: SequenceModel, options: TrainingOptions) -> torch.optim.Adam | RowwiseAdam:
+    """Adam for all weights, or row by row for the embedding tables."""
+    rate, betas, epsilon = options.learning_rate, options.betas, options.epsilon
+    if options.tables == "sparse":
+        return RowwiseAdam(model, rate, betas, epsilon, model.l2_reg)
+    return torch.optim.Adam(
+        model.parameters(), rate, betas, epsilon, weight_decay=model.l2_reg, fused=True
+    )
+
+
+class _GeneratorState:
+    """A generator, with the names that states have elsewhere."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self._generator = generator
+        self.state_dict, self.load_state_dict = generator.get_state, generator.set_state
+
+
+def _settings(
+    model: SequenceModel, dataset: SASRecDataSet, source: WarpSampler | ForeignSampler
+) -> dict[str, Any]:
+    """What model, data and sampler were made of: it must be equal when a run is resumed."""
+    return {
+        "model": model.settings(),
+        "sampler": source.settings(),
+        "data": getattr(dataset, "fingerprint", None),
+        "device": model.device.type,
+    }
+
+
+def _resume(
+    stack: ExitStack,
+    state: TrainingState,
+    options: TrainingOptions,
+    world: World,
+    source: WarpSampler | ForeignSampler,
+    settings: dict[str, Any],
+) -> Callable[[], None]:
+    """Take up the last checkpoint, where there is one; what saves the next one."""
+    if options.checkpoints is None:
+        return lambda: None
+    if options.seed is None or not isinstance(source, WarpSampler):
+        raise ValueError(
+            "checkpoints need seed= and the library's WarpSampler (with a seed, too): without them "
+            "a run cannot be resumed as if it had never stopped"
+        )
+    if not world.first:
+        saved = world.broadcast(None)
+    else:
+        settings = {**options.fixed(), **settings, "processes": world.size}
+        folder = CheckpointFolder(options.checkpoints, settings, options.keep_checkpoints)
+        stack.enter_context(folder)
+        saved = world.broadcast(folder.latest())
+    if saved is not None:
+        state.load_state_dict(saved)
+    if not world.first:
+        return lambda: None
+    return lambda: folder.save(state.epochs, state.state_dict())
+
+
+def _agree(
+    world: World,
+    model: SequenceModel,
+    dataset: SASRecDataSet,
+    source: WarpSampler | ForeignSampler,
+    options: TrainingOptions,
+) -> None:
+    """What has to be alike in all processes; the weights are made so."""
+    if world.size == 1:
+        return
+    if not isinstance(source, WarpSampler):
+        raise ValueError("several processes need the library's WarpSampler, with a seed")
+    if source.batch_size < world.size:
+        raise ValueError(
+            f"the sampler's batch_size={source.batch_size} must be at least the number of "
+            f"processes, {world.size}: it is that of all of them together"
+        )
+    alike = _settings(model, dataset, source)
+    world.require_equal(
+        {
+            "the model's configuration": alike["model"],
+            "the data set": alike["data"],
+            "what the sampler draws": (alike["sampler"], source.state_dict().numpy().tobytes()),
+            "how it is trained": (options.fixed(), options.num_epochs),
+        }
+    )
+    world.broadcast_(list(model.state_dict().values()))
+
+
+def _advice(model: SequenceModel, options: TrainingOptions) -> Any:
+    return says_what_to_lower(
+        "training",
+        "halve batch_size; else lower seq_max_len, take a loss with negatives, or "
+        "precision='bfloat16'",
+        batch_size=options.batch_size,
+        seq_max_len=model.seq_max_len,
+        loss=options.objective,
+        precision=options.precision,
+    )
