@@ -17,7 +17,6 @@ import numpy as np
 import torch
 
 from seqrec_lib.benchmark.peer import peak_memory
-from seqrec_lib.common.distributed import World
 from seqrec_lib.common.randomness import make_generator
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.preparation import prepare
@@ -251,7 +250,7 @@ def _steps(
         run = PackedEngine(model, seen, generator)
     else:
         rows = FusedRows if way == "fused" else PaddedRows
-        run = PaddedEngine(model, seen, generator, world=World(), rows=rows)
+        run = PaddedEngine(model, seen, generator, rows=rows)
     optimizer: RowwiseAdam | torch.optim.Adam
     if sparse:
         run = PagedEngine(run, model)

@@ -25,3 +25,9 @@ def make_generator(seed: int | None, device: torch.device | str) -> torch.Genera
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed={seed} must be a whole number from 0 to 2**63 - 1")
     return torch.Generator(device).manual_seed(int(seed))
+
+
+def moved(generator: torch.Generator, device: torch.device) -> torch.Generator:
+    """A generator on another device, seeded by a draw of this one."""
+    seed = torch.randint(2**62, (), generator=generator, device=generator.device)
+    return make_generator(int(seed), device)

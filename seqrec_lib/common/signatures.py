@@ -1,24 +1,55 @@
-"""A constructor's signature from the dataclass that holds its arguments: written down once."""
+"""Arguments that are written down once: signatures of constructors that pass them on."""
 
 from __future__ import annotations
 
+import functools
 import inspect
+from collections.abc import Callable
 from typing import Any
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def _joined(init: Callable[..., None], target: Callable[..., Any]) -> inspect.Signature:
+    """The named parameters of `init`, and in the place of its *args and **kwargs the target's."""
+    own = [p for p in inspect.signature(init).parameters.values() if p.kind not in _VARIADIC]
+    theirs = inspect.signature(target).parameters.values()
+    return inspect.Signature(sorted([*own, *theirs], key=lambda p: p.kind))
+
+
+def passes_on_to(target: Callable[..., Any]) -> Callable[[Callable[..., None]], Any]:
+    """For an `__init__` whose *args and **kwargs are arguments of `target`.
+
+    `help` and Jupyter show them, and a wrong one is a TypeError that names it, even where the
+    target is never called.
+    """
+
+    def decorate(init: Callable[..., None]) -> Any:
+        signature = _joined(init, target)
+
+        @functools.wraps(init)
+        def checked(*args: Any, **kwargs: Any) -> None:
+            signature.bind(*args, **kwargs)
+            init(*args, **kwargs)
+
+        checked.__signature__ = signature  # type: ignore[attr-defined]
+        return checked
+
+    return decorate
 
 
 class ConfigSignature:
-    """What `inspect.signature`, and so `help` and Jupyter's `?`, shows of a class.
+    """What `inspect.signature`, and so `help` and Jupyter's `?`, shows of a class with a `Config`.
 
-    The fields of the class's `Config`, and the keyword arguments of its `__init__` beside them. A
-    subclass with a constructor of its own shows that one.
+    The fields of the Config, and the keyword arguments of `__init__` beside them. A subclass with a
+    constructor of its own shows that one.
     """
 
-    def __get__(self, instance: object, owner: type) -> inspect.Signature | None:
-        init: Any = vars(owner).get("__init__", owner.__init__)  # type: ignore[misc]
-        own = inspect.signature(init).parameters.values()
-        if instance is not None or not any(p.kind is p.VAR_KEYWORD for p in own):
+    def __get__(self, instance: object, owner: Any) -> inspect.Signature | None:
+        kinds = {p.kind for p in inspect.signature(owner.__init__).parameters.values()}
+        if instance is not None or not kinds.issuperset(_VARIADIC):
             return None  # inspect then looks at the thing itself
-        config: Any = owner.Config  # type: ignore[attr-defined]
-        fields = list(inspect.signature(config).parameters.values())
-        extra = [p for p in own if p.kind is p.KEYWORD_ONLY]
-        return inspect.Signature(sorted([*fields, *extra], key=lambda p: p.kind))
+        joined = _joined(owner.__init__, owner.Config)
+        return joined.replace(
+            parameters=[p for p in joined.parameters.values() if p.name != "self"]
+        )

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -65,7 +64,7 @@ class Ranks:
             raise ValueError("better and tied count candidates: they cannot be negative")
         if (self.better + self.tied >= self.candidates).any():
             user = self.users[self.better + self.tied >= self.candidates][0]
-            raise ValueError(f"user {user} has more rivals than candidates")
+            raise ValueError(f"user {user} has more competitors than candidates")
 
     def __len__(self) -> int:
         return len(self.users)
@@ -82,16 +81,6 @@ class Ranks:
         protocol = {**self.protocol, "ties": f"random, seed {seed}"}
         return Ranks(self.users, self.better + luck, none, self.candidates, protocol)
 
-    def frame(self) -> pd.DataFrame:
-        """A table with columns rank, better, tied and candidates, indexed by user."""
-        columns = {
-            "rank": self.rank,
-            "better": self.better,
-            "tied": self.tied,
-            "candidates": self.candidates,
-        }
-        return pd.DataFrame(columns, index=pd.Index(self.users, name="user"))
-
 
 def rank_of_target(
     scores: Tensor | np.ndarray,
@@ -99,7 +88,7 @@ def rank_of_target(
     users: Tensor | np.ndarray | None = None,
     excluded: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Counts, in each row, the rivals that score higher than the target and those that tie.
+    """Counts, in each row, the candidates that score higher than the target and those that tie.
 
     Args:
         scores: (B, K), any real type.

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from seqrec_lib.common.checks import ids_between
-from seqrec_lib.common.randomness import make_generator
+from seqrec_lib.common.randomness import moved
 from seqrec_lib.common.signatures import ConfigSignature
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.models.fit import fit, ndcg_and_hit_rate
@@ -92,6 +92,18 @@ class SASREC(SASRecNetwork):
             logits.append((logit if shift is None else logit + shift).unsqueeze(1))
         return logits[0], logits[1], (x["positive"].reshape(-1) != 0).float()
 
+    @torch.no_grad()
+    def attention_maps(self, users: Tensor | None, histories: Tensor) -> list[Tensor]:
+        """The attention weights of every block from the forward pass itself, without dropout.
+
+        histories: (B, T) padded in front, T at most n → one (B, H, T, T) per block: rows are
+        queries. Real rows sum to 1; the future and padding are exactly 0.
+        """
+        seq, maps = histories[:, -self.seq_max_len :], list[Tensor]()
+        by_row = None if users is None else users.view(-1, 1).expand_as(seq)
+        self.encode(seq, by_row, PaddedRows(seq != 0, maps=maps))
+        return maps
+
     def _check_shape(self, seq: Tensor) -> None:
         if seq.dim() != 2 or seq.shape[1] != self.seq_max_len:
             raise ValueError(
@@ -111,8 +123,7 @@ class SASREC(SASRecNetwork):
 
     def _dropout_generator(self, device: torch.device) -> torch.Generator:
         if self._random.device != device:
-            seed = int(torch.randint(2**62, (), generator=self._random, device=self._random.device))
-            self._random = make_generator(seed, device)
+            self._random = moved(self._random, device)
         return self._random
 
     def loss_function(self, pos_logits: Tensor, neg_logits: Tensor, istarget: Tensor) -> Tensor:

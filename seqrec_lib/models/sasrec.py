@@ -14,15 +14,14 @@ from seqrec_lib.common.checks import one_of, positive, rate
 from seqrec_lib.common.randomness import make_generator
 from seqrec_lib.network.layers import Encoder, LayerNormalization
 from seqrec_lib.network.model import SequenceModel
-from seqrec_lib.network.rows import PaddedRows, Rows
+from seqrec_lib.network.rows import Rows
 
 
 @dataclass(frozen=True)
 class SASRecConfig:
     """The arguments of `SASREC`, in their order; a wrong one is refused when this is made.
 
-    Raises:
-        ValueError: an argument out of its range. TypeError: an argument that does not exist.
+    Raises ValueError for an argument out of its range, TypeError for one that does not exist.
     """
 
     item_num: int  # I, ids are 1..I, 0 is padding
@@ -48,20 +47,18 @@ class SASRecConfig:
         rate("dropout_rate", self.dropout_rate)
         if self.l2_reg < 0:
             raise ValueError(f"l2_reg={self.l2_reg} must not be negative")
-        width, conv_dims = self.hidden_width, self.conv_dims
-        self._check_attention_dim()
-        self._settle("attention_dim", width)
-        self._settle("conv_dims", (width, width) if conv_dims is None else tuple(conv_dims))
-
-    def _check_attention_dim(self) -> None:
-        if self.attention_dim not in (None, self.hidden_width):
+        width = self.hidden_width
+        if self.attention_dim not in (None, width):
             raise ValueError(
-                f"attention_dim={self.attention_dim} must equal embedding_dim={self.hidden_width}: "
-                "the residual connection adds the two. Leave attention_dim out."
+                f"attention_dim={self.attention_dim} must equal embedding_dim={width}: the "
+                "residual connection adds the two. Leave attention_dim out."
             )
+        self._settle(attention_dim=width, conv_dims=tuple(self.conv_dims or (width, width)))
 
-    def _settle(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
+    def _settle(self, **values: Any) -> None:
+        """What follows from the arguments, put in its place once."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     @property
     def item_width(self) -> int:
@@ -177,15 +174,3 @@ class SASRecNetwork(SequenceModel):
         if self.config.shared_embedding:
             return self.item_embedding_layer.weight
         return self.output_embedding_layer.weight
-
-    @torch.no_grad()
-    def attention_maps(self, users: Tensor | None, histories: Tensor) -> list[Tensor]:
-        """The attention weights of every block from the forward pass itself, without dropout.
-
-        histories: (B, T) padded in front, T at most n → one (B, H, T, T) per block: rows are
-        queries. Real rows sum to 1; the future and padding are exactly 0.
-        """
-        seq, maps = histories[:, -self.seq_max_len :], list[Tensor]()
-        by_row = None if users is None else users.view(-1, 1).expand_as(seq)
-        self.encode(seq, by_row, PaddedRows(seq != 0, maps=maps))
-        return maps

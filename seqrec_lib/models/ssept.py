@@ -24,14 +24,11 @@ class SSEPTConfig(SASRecConfig):
     item_embedding_dim: int | None = None  # d_i; embedding_dim where it is not given
 
     def __post_init__(self) -> None:
-        for name in ("user_embedding_dim", "item_embedding_dim"):
+        for name in ("user_num", "user_embedding_dim", "item_embedding_dim"):
             given = getattr(self, name)
-            self._settle(name, positive(name, self.embedding_dim if given is None else given))
-        positive("user_num", self.user_num)
+            self._settle(**{name: positive(name, self.embedding_dim if given is None else given)})
+        self._settle(attention_dim=self.hidden_width)
         super().__post_init__()
-
-    def _check_attention_dim(self) -> None:
-        pass
 
     @property
     def item_width(self) -> int:

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from seqrec_lib.common.checks import one_of, positive, rate
+from seqrec_lib.common.signatures import passes_on_to
 from seqrec_lib.network.rows import PaddedRows, Rows
 
 LAYOUTS = ("contract", "authors", "pre-norm", "post-norm")
@@ -34,12 +36,9 @@ class MultiHeadAttention(nn.Module):
 
     Args:
         attention_dim: D, the width of queries, keys and output.
-        num_heads: H; must divide D.
-        dropout_rate: of the attention weights, while `self.training`.
+        num_heads: H; must divide D, or a ValueError says so.
+        dropout_rate: of the attention weights.
         residual: whether the queries are added (SASRec's Table IV has a row without).
-
-    Raises:
-        ValueError: D is not divisible by H, or an argument is out of its range.
 
     Source: SASRec Sec. III-B; no projection follows the heads, as in the authors' code.
     """
@@ -97,12 +96,7 @@ class MultiHeadAttention(nn.Module):
 class PointWiseFeedForward(nn.Module):
     """Two convolutions of kernel size 1 (so: two linear maps of each position), added to the input.
 
-    Args:
-        embedding_dim: D.
-        conv_dims: [C, D], the widths after the first and the second convolution.
-        dropout_rate: after each of them, while `self.training`.
-        residual: whether the input is added.
-
+    conv_dims: [C, D], the widths after the first and the second; each is followed by dropout.
     Source: SASRec eq. (4).
     """
 
@@ -254,26 +248,13 @@ def rows_of(mask: Tensor | None, training: bool) -> PaddedRows:
 class Encoder(nn.Module):
     """`num_layers` blocks in a row; the arguments after it are those of `EncoderLayer`."""
 
-    def __init__(
-        self,
-        num_layers: int,
-        seq_max_len: int,
-        embedding_dim: int,
-        attention_dim: int,
-        num_heads: int,
-        conv_dims: Sequence[int],
-        dropout_rate: float,
-        layout: str = "contract",
-        norm: str = "position",
-        residuals: bool = True,
-    ) -> None:
+    @passes_on_to(EncoderLayer)
+    def __init__(self, num_layers: int, *block: Any, **options: Any) -> None:
         super().__init__()
         if num_layers < 0:
             raise ValueError(f"num_layers={num_layers} must not be negative")
         self.num_layers = num_layers
-        widths = (seq_max_len, embedding_dim, attention_dim, num_heads, conv_dims)
-        rest = (dropout_rate, layout, norm, residuals)
-        self.enc_layers = nn.ModuleList(EncoderLayer(*widths, *rest) for _ in range(num_layers))
+        self.enc_layers = nn.ModuleList(EncoderLayer(*block, **options) for _ in range(num_layers))
 
     def forward(
         self,

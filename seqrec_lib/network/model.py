@@ -24,18 +24,14 @@ Batch = TypeVar("Batch", bound=NamedTuple)  # users (B,), seq, pos, neg (B, T)
 class SequenceModel(nn.Module, ABC):
     """A network that reads item ids in order and gives each position a state to compare items with.
 
-    Attributes:
-        item_num: I, ids are 1..I, 0 is padding. seq_max_len: n, the positions that it sees.
-        user_num: U, or None for a model that does not look at who the user is.
-        l2_reg: weight decay of Adam.
-        reads_times: whether `encode` looks at `rows.times`, so that they have to be there.
+    Its constructor sets item_num and seq_max_len, and what differs of the others.
     """
 
-    item_num: int
-    seq_max_len: int
-    user_num: int | None = None
-    l2_reg: float = 0.0
-    reads_times: bool = False
+    item_num: int  # I, ids are 1..I, 0 is padding
+    seq_max_len: int  # n, the positions that it sees
+    user_num: int | None = None  # U, or None for a model that does not look at who the user is
+    l2_reg: float = 0.0  # weight decay of Adam
+    reads_times: bool = False  # whether `encode` looks at `rows.times`, which then must be there
 
     @property
     @abstractmethod
@@ -61,15 +57,13 @@ class SequenceModel(nn.Module, ABC):
         return hidden, None
 
     def training_batch(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """What this model is trained on, made of a sampled batch: a masked model hides items here.
-
-        A position counts where `pos` is not 0.
-        """
+        """What the model is trained on: a masked one hides items of `seq` here, and leaves in `pos`
+        what it is asked for, 0 elsewhere."""
         return batch
 
     def scoring_input(self, histories: Tensor) -> Tensor:
-        """What `encode` reads to score what comes after histories (B, T): a masked model appends
-        its mask here."""
+        """What `encode` reads to score what follows histories (B, T): a masked model appends its
+        mask."""
         return histories
 
     def settings(self) -> dict[str, Any]:
@@ -92,14 +86,12 @@ class SequenceModel(nn.Module, ABC):
     ) -> Tensor:
         """Logits of candidates, or of all items.
 
-        Args:
-            users: (B,) ids, for models that know users; None for unknown ones.
-            histories: (B, T) ids padded in front, of any length T; the last n count.
-            candidates: (B, K) ids; None scores everything.
-            times: (B, T), for models that read times.
+        users: (B,) ids, for models that know users; None for unknown ones.
+        histories: (B, T) ids padded in front, of any length T; the last n count.
+        candidates: (B, K) ids; None scores everything.
+        times: (B, T), for models that read times.
 
-        Returns:
-            (B, K) float32, or (B, I+1) with -inf in column 0.
+        Returns (B, K) float32, or (B, I+1) with -inf in column 0.
         """
         query, shift = self.query(self.last_state(users, histories, times), users)
         if candidates is None:
@@ -148,16 +140,12 @@ def encoded(
     Raises ValueError that names the method which gives another shape.
     """
     hidden, width = model.encode(items, users, rows), model.output_embedding.shape[1]
-    if hidden.shape[:-1] != items.shape:
-        raise ValueError(
-            f"{type(model).__name__}.encode gave {tuple(hidden.shape)} for items of shape "
-            f"{tuple(items.shape)}: it must give one state for each of them"
-        )
     by_row = None if users is None else users.reshape(-1)
-    query, shift = model.query(hidden.reshape(-1, hidden.shape[-1]), by_row)
-    if query.shape[-1] != width:
+    query, shift = model.query(hidden.flatten(0, -2), by_row)
+    if hidden.shape[:-1] != items.shape or query.shape[-1] != width:
         raise ValueError(
-            f"{type(model).__name__}.encode (or query) gives states of width {query.shape[-1]}, "
-            f"output_embedding has width {width}: they are multiplied"
+            f"{type(model).__name__}.encode gave {tuple(hidden.shape)} for ids of shape "
+            f"{tuple(items.shape)}: it must give one state for each, whose query has the width of "
+            f"output_embedding, {width}"
         )
     return query, shift

@@ -65,7 +65,7 @@ class Rows(ABC):
 
 
 class PaddedRows(Rows):
-    """Rows stored as a rectangle (B, T, …) with padding in front: the definition, in plain torch.
+    """Rows stored as a rectangle with padding in front: the definition, in plain torch.
 
     Args:
         real: bool (B, T), False where a position is padding.
@@ -85,12 +85,8 @@ class PaddedRows(Rows):
         real_queries: Tensor | None = None,
         times: Tensor | None = None,
     ) -> None:
-        self.real = real
-        self.real_queries = real if real_queries is None else real_queries
-        self.training = training
-        self.generator = generator
-        self.maps = maps
-        self.times = times
+        self.real, self.real_queries = real, real if real_queries is None else real_queries
+        self.training, self.generator, self.maps, self.times = training, generator, maps, times
 
     def zero_padding(self, x: Tensor) -> Tensor:
         """See `Rows`."""

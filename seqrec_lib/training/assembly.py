@@ -20,12 +20,12 @@ from seqrec_lib.network.sdpa import FusedRows
 from seqrec_lib.training.batches import Batches, ForeignSampler, Sampler, adapted
 from seqrec_lib.training.checkpoints import CheckpointFolder
 from seqrec_lib.training.engine import PaddedEngine
-from seqrec_lib.training.loop import Run
+from seqrec_lib.training.loop import Run, TrainingState
 from seqrec_lib.training.options import PRECISIONS, TrainingOptions
 from seqrec_lib.training.packed_engine import PackedEngine
+from seqrec_lib.training.parallel import ParallelEngine
 from seqrec_lib.training.sampling import WarpSampler
 from seqrec_lib.training.sparse import PagedEngine, RowwiseAdam, paged_loss
-from seqrec_lib.training.state import TrainingState
 
 Engine = PackedEngine | PaddedEngine | PagedEngine
 
@@ -82,8 +82,11 @@ def train(
         model.train()
         save = _resume(stack, state, options, world, source, _settings(model, dataset, source))
         run = Run(
-            schedule=options,
             state=state,
+            num_epochs=options.num_epochs,
+            patience=options.patience,
+            rate_after=options.rate_after,
+            validates_after=options.validates_after,
             engine=engine,
             optimizer=optimizer,
             next_batch=batches.next,
@@ -141,11 +144,12 @@ def engine_for(
     if fits and options.may_pack:
         engine = PackedEngine(model, loss, dropout, options.threads, world=world)
     else:
-        precision = PRECISIONS[options.precision]
         rows = FusedRows if options.attention == "fused" else PaddedRows
-        engine = PaddedEngine(
-            model, loss, dropout, precision, options.compiled, world, not paged, rows
-        )
+        how = (model, loss, dropout, PRECISIONS[options.precision], options.compiled, rows)
+        if world.size > 1:
+            engine = ParallelEngine(world, not paged, *how)
+        else:
+            engine = PaddedEngine(*how)
     return PagedEngine(engine, model) if paged else engine
 
 

@@ -1,7 +1,7 @@
 """One training step in its plain form: the loss of a batch and its gradients.
 
 The whole batch is one rectangle, on any device, for any `SequenceModel`. `packed_engine` is the
-fast step on a CPU to the same gradients.
+fast step on a CPU to the same gradients, `parallel` the step of several processes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from typing import Protocol, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
-from seqrec_lib.common.distributed import World
 from seqrec_lib.network.model import SequenceModel, encoded
 from seqrec_lib.network.rows import PaddedRows
 from seqrec_lib.training.sampling import SampledBatch
@@ -59,10 +57,6 @@ class PaddedEngine:
         generator: of the dropout masks, on the model's device.
         precision: torch.bfloat16 runs the forward pass in bfloat16.
         compiled: by torch.compile.
-        world: the processes that share each batch: each takes its part of the rows and divides by
-            the real positions of all, and DistributedDataParallel adds up the gradients.
-        fixed_sizes: False where the model's embeddings change their size between steps, which
-            DistributedDataParallel does not allow: one message after the step adds up instead.
         rows: how the batch is stored: `PaddedRows`, or `sdpa.FusedRows`.
     """
 
@@ -73,18 +67,13 @@ class PaddedEngine:
         generator: torch.Generator,
         precision: torch.dtype = torch.float32,
         compiled: bool = False,
-        world: World | None = None,
-        fixed_sizes: bool = True,
         rows: type[PaddedRows] = PaddedRows,
     ) -> None:
-        self.model, self.precision, self.world = model, precision, world or World()
+        self.model, self.precision = model, precision
         self.loss_sum = LossSum(model, loss, generator, rows)
         self._sum: Callable[..., Tensor] = self.loss_sum
         if compiled:
             self._sum = torch.compile(self.loss_sum)
-        self._parallel = self.world.size > 1 and fixed_sizes
-        if self._parallel:
-            self._sum = DistributedDataParallel(self.loss_sum)
 
     def __enter__(self) -> Self:
         return self
@@ -93,19 +82,14 @@ class PaddedEngine:
         pass
 
     def step(self, batch: SampledBatch, negatives: Tensor) -> Tensor:
-        """Fill the gradients; this process's part of the mean loss, a scalar on the device.
-
-        negatives: (B, T, K).
-        """
-        device, count = self.model.device, (batch.pos != 0).sum()
-        batch, negatives = self.world.shard(batch, negatives)
-        with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
-            total = self._sum(batch, negatives)
-        loss = total / count
+        """Fill the gradients; the mean loss, a scalar on the device. negatives: (B, T, K)."""
         self.model.zero_grad(set_to_none=True)
-        if self._parallel:
-            (loss * self.world.size).backward()  # what adds up gradients here takes their mean
-        else:
-            loss.backward()
-            self.world.all_reduce_([p.grad for p in self.model.parameters() if p.grad is not None])
+        loss = self.mean_loss(batch, negatives, (batch.pos != 0).sum())
+        loss.backward()
         return loss.detach()
+
+    def mean_loss(self, batch: SampledBatch, negatives: Tensor, count: Tensor) -> Tensor:
+        """The sum of the loss divided by the number of real targets."""
+        mixed = self.precision != torch.float32
+        with torch.autocast(self.model.device.type, self.precision, enabled=mixed):
+            return self._sum(batch, negatives) / count

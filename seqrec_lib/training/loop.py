@@ -5,6 +5,7 @@ What a run is made of is put together in `assembly`; here it is only used.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -12,13 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from seqrec_lib.common.checks import positive
 from seqrec_lib.common.distributed import World
 from seqrec_lib.training.sampling import SampledBatch
-from seqrec_lib.training.state import TrainingState
 
 
 class Engine(Protocol):
@@ -31,60 +30,79 @@ class Engine(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
-class Optimizer(Protocol):
-    """Adam of any kind."""
+class TrainingState:
+    """All that changes while a run goes on: what a checkpoint has to hold.
+
+    others: what changes beside the model, by name: optimizer, generator, sampler, all with
+        `state_dict` and `load_state_dict`.
+    """
+
+    def __init__(self, model: nn.Module, others: Mapping[str, Any]) -> None:
+        self.model, self._others = model, others
+        self.history: dict[str, list[float]] = {"loss": [], "val_ndcg": [], "val_hr": []}
+        self.best, self.waited = -math.inf, 0
+        self.best_weights: dict[str, Tensor] | None = None
 
     @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """Where a learning rate is set."""
+    def epochs(self) -> int:
+        """How many are done."""
+        return len(self.history["loss"])
 
-    def step(self) -> None:
-        """Move the weights by their gradients."""
+    def tired(self, patience: int | None) -> bool:
+        """Whether there were so many validations without a better one."""
+        return patience is not None and self.waited >= patience
 
+    def trained(self, loss: float) -> None:
+        """Note the mean loss of an epoch."""
+        self.history["loss"].append(loss)
 
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """What happens when, counted in epochs; see `TrainingOptions` for what each field means."""
+    def validated(self, ndcg: float, hit_rate: float) -> None:
+        """Note the result of a validation, and the weights when it is the best so far."""
+        self.history["val_ndcg"].append(ndcg)
+        self.history["val_hr"].append(hit_rate)
+        self.waited += 1
+        if ndcg > self.best:
+            self.best, self.waited = ndcg, 0
+            self.best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}
 
-    num_epochs: int = 10
-    learning_rate: float = 0.001
-    schedule: Mapping[int, float] | None = None
-    val_epoch: int = 0
-    patience: int | None = None
+    def put_best_back(self) -> None:
+        """Give the model the weights of the best validation, if there was one."""
+        if self.best_weights is not None:
+            self.model.load_state_dict(self.best_weights)
 
-    def __post_init__(self) -> None:
-        positive("num_epochs", self.num_epochs)
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate={self.learning_rate} must be above 0")
-        if any(done < 1 or not rate > 0 for done, rate in (self.schedule or {}).items()):
-            raise ValueError(
-                f"schedule={self.schedule} must map numbers of epochs to rates above 0"
-            )
-        if self.val_epoch < 0:
-            raise ValueError(f"val_epoch={self.val_epoch} must be 0 (never) or a number of epochs")
-        if self.patience is not None and (self.patience < 1 or self.val_epoch == 0):
-            raise ValueError(
-                f"patience={self.patience} needs to be at least 1, and val_epoch at least 1"
-            )
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain values."""
+        return {
+            "model": self.model.state_dict(),
+            "history": self.history,
+            "best": self.best,
+            "best_weights": self.best_weights,
+            "waited": self.waited,
+            **{name: part.state_dict() for name, part in self._others.items()},
+        }
 
-    def rate_after(self, done: int) -> float:
-        """The learning rate once `done` epochs are done."""
-        rates = {0: self.learning_rate, **(self.schedule or {})}
-        return rates[max(epochs for epochs in rates if epochs <= done)]
-
-    def validates_after(self, epoch: int) -> bool:
-        """Whether there is a validation after this epoch: every val_epoch, and after the last."""
-        return self.val_epoch > 0 and (epoch % self.val_epoch == 0 or epoch == self.num_epochs)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Become what `state` was taken of."""
+        self.model.load_state_dict(state["model"])
+        for name, part in self._others.items():
+            part.load_state_dict(state[name])
+        for name, values in state["history"].items():
+            self.history[name][:] = values
+        self.best, self.waited = state["best"], state["waited"]
+        self.best_weights = state["best_weights"]
 
 
 @dataclass
 class Run:
     """A run, ready to go."""
 
-    schedule: Schedule
     state: TrainingState
+    num_epochs: int
+    patience: int | None  # how many validations without a better one end it; None: no number
+    rate_after: Callable[[int], float]  # epochs done → the learning rate from there on
+    validates_after: Callable[[int], bool]  # epochs done → whether there is a validation now
     engine: Engine
-    optimizer: Optimizer
+    optimizer: Any  # Adam of one kind or another: param_groups, step
     next_batch: Callable[[], tuple[SampledBatch, Tensor]]  # a batch, and negatives (B, T, K)
     steps: int  # batches an epoch
     validate: Callable[[], tuple[float, float]]  # (NDCG@10, HR@10)
@@ -95,17 +113,17 @@ class Run:
 
     def train(self) -> dict[str, list[float]]:
         """Train to the last epoch or to the end of patience, and put the best weights back."""
-        schedule, state, verbose = self.schedule, self.state, self.verbose and self.world.first
+        state, verbose = self.state, self.verbose and self.world.first
         first, started, stopped = state.epochs, time.perf_counter(), False
         settings = {"unit": "epoch", "file": sys.stdout, "leave": False, "disable": not verbose}
-        with tqdm(total=schedule.num_epochs, initial=first, **settings) as bar:
+        with tqdm(total=self.num_epochs, initial=first, **settings) as bar:
             try:
-                while state.epochs < schedule.num_epochs and not state.tired(schedule.patience):
+                while state.epochs < self.num_epochs and not state.tired(self.patience):
                     mean = self.epoch(state.epochs + 1)
                     state.trained(mean)
                     bar.set_postfix(loss=f"{mean:.4f}", refresh=False)
                     bar.update()
-                    if schedule.validates_after(state.epochs):
+                    if self.validates_after(state.epochs):
                         state.validated(*self.validate())
                     self.save()
             except KeyboardInterrupt:
@@ -119,7 +137,7 @@ class Run:
 
     def epoch(self, number: int) -> float:
         """One epoch; the mean of its losses. Nothing waits for a number until the epoch is over."""
-        rate = self.schedule.rate_after(number - 1)
+        rate = self.rate_after(number - 1)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.begin_epoch(number)

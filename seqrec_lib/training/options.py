@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import torch
 
 from seqrec_lib.common.checks import one_of, positive
-from seqrec_lib.training.loop import Schedule
 from seqrec_lib.training.losses import Loss, as_loss
 from seqrec_lib.training.sse import SSE
 
@@ -20,7 +20,7 @@ FREE |= {"checkpoints", "keep_checkpoints"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingOptions(Schedule):
+class TrainingOptions:
     """All settings of a run; a wrong one is refused when this is made, and named.
 
     Args:
@@ -56,14 +56,20 @@ class TrainingOptions(Schedule):
         ValueError: an argument out of its range. TypeError: one that does not exist.
     """
 
+    num_epochs: int = 10
     batch_size: int = 128
     loss: str | Loss = "bce"
     sse: SSE | None = None
     seed: int | None = None
 
+    learning_rate: float = 0.001
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-7
+    schedule: Mapping[int, float] | None = None
+
+    val_epoch: int = 0
     eval_batch_size: int = 256
+    patience: int | None = None
 
     device: str | torch.device | None = None
     engine: str = "auto"
@@ -78,7 +84,19 @@ class TrainingOptions(Schedule):
     verbose: bool = True
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        positive("num_epochs", self.num_epochs)
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate={self.learning_rate} must be above 0")
+        if any(done < 1 or not rate > 0 for done, rate in (self.schedule or {}).items()):
+            raise ValueError(
+                f"schedule={self.schedule} must map numbers of epochs to rates above 0"
+            )
+        if self.val_epoch < 0:
+            raise ValueError(f"val_epoch={self.val_epoch} must be 0 (never) or a number of epochs")
+        if self.patience is not None and (self.patience < 1 or self.val_epoch == 0):
+            raise ValueError(
+                f"patience={self.patience} needs to be at least 1, and val_epoch at least 1"
+            )
         as_loss(self.loss)
         positive("batch_size", self.batch_size)
         one_of("engine", self.engine, ("auto", "packed", "padded"))
@@ -113,3 +131,12 @@ class TrainingOptions(Schedule):
             name: value if isinstance(value, bool | int | float | str | list) else repr(value)
             for name, value in values.items()
         }
+
+    def rate_after(self, done: int) -> float:
+        """The learning rate once `done` epochs are done."""
+        rates = {0: self.learning_rate, **(self.schedule or {})}
+        return rates[max(epochs for epochs in rates if epochs <= done)]
+
+    def validates_after(self, epoch: int) -> bool:
+        """Whether there is a validation after this epoch: every val_epoch, and after the last."""
+        return self.val_epoch > 0 and (epoch % self.val_epoch == 0 or epoch == self.num_epochs)

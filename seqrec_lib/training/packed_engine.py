@@ -18,7 +18,7 @@ from torch import Tensor
 from seqrec_lib.common.distributed import World
 from seqrec_lib.network.fast.fitness import ROWS_AT_ONCE
 from seqrec_lib.network.fast.threads import CoreThreads
-from seqrec_lib.network.model import SequenceModel
+from seqrec_lib.network.model import SequenceModel, encoded
 from seqrec_lib.training.losses import Loss
 from seqrec_lib.training.sampling import SampledBatch
 
@@ -78,8 +78,7 @@ class PackedEngine:
         from seqrec_lib.network.fast.packed import PackedRows, dots
 
         rows = PackedRows(group.lengths, self.model.seq_max_len, True, seed)
-        hidden = self.model.encode(group.items, group.users, rows)  # (N, D)
-        query, shift = self.model.query(hidden, group.users)
+        query, shift = encoded(self.model, group.items, group.users, rows)  # (N, D), (N,)
         weight, target, negatives = self.model.output_embedding, group.target, group.negatives
         return self.loss.total(query, shift, weight, target, negatives, dots)
 

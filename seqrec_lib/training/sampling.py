@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seqrec_lib.common.checks import positive, probability
-from seqrec_lib.common.randomness import make_generator
+from seqrec_lib.common.randomness import make_generator, moved
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.data.unseen import Complement
 
@@ -25,13 +25,13 @@ class Batch(NamedTuple):
 
 
 class TimedBatch(NamedTuple):
-    """A batch of histories whose times are known."""
+    """A batch of histories whose times are known: `times` (B, T) are those of seq."""
 
     users: Tensor
     seq: Tensor
     pos: Tensor
     neg: Tensor
-    times: Tensor  # (B, T), when each item of seq was used
+    times: Tensor
 
 
 SampledBatch = Batch | TimedBatch
@@ -50,7 +50,6 @@ class WarpSampler:
         window_probability: SSE-PT++'s p_s. A history longer than T starts at a uniform place among
             the positions before the last T with this probability, else at the last T (SSE-PT
             Sec. 3.4). 0 is SASRec and SSE-PT.
-        device: where the arrays live and the draws are made.
 
     Users are drawn with replacement, as in the papers' code; those with fewer than 2 training items
     never. Negatives are uniform over the items that the user has not in training.
@@ -70,7 +69,6 @@ class WarpSampler:
         *,
         seed: int | None = None,
         window_probability: float = 0.0,
-        device: torch.device | str = "cpu",
     ) -> None:
         self.batch_size = positive("batch_size", batch_size)
         self.maxlen = positive("maxlen", maxlen)
@@ -94,8 +92,6 @@ class WarpSampler:
         times = getattr(sequences, "times", None)
         self._times = None if times is None else torch.from_numpy(times)
         self.generator = make_generator(seed, "cpu")
-        if torch.device(device).type != "cpu":
-            self.to(device)
 
     def to(self, device: torch.device | str) -> Self:
         """Move arrays and draws to `device`; returns self. The draws start a new stream there."""
@@ -105,10 +101,7 @@ class WarpSampler:
             for name, value in vars(self).items():
                 if isinstance(value, Tensor):
                     setattr(self, name, value.to(device))
-            seed = int(
-                torch.randint(2**62, (), generator=self.generator, device=self.generator.device)
-            )
-            self.generator = make_generator(seed, device)
+            self.generator = moved(self.generator, device)
         return self
 
     def sample(self) -> SampledBatch:
@@ -136,12 +129,10 @@ class WarpSampler:
 
     def _slide(self, first: Tensor, end: Tensor) -> Tensor:
         """SSE-PT++: where the window of T+1 items ends, when it may start early; (B,) → (B,)."""
-        device, generator = self.generator.device, self.generator
+        draws: Any = {"generator": self.generator, "device": self.generator.device}
         earlier = (end - first - self.maxlen - 1).clamp_(min=0)  # how many starts before the last
-        slides = (
-            torch.rand(len(first), generator=generator, device=device) < self.window_probability
-        )
-        place = torch.rand(len(first), generator=generator, device=device, dtype=torch.float64)
+        slides = torch.rand(len(first), **draws) < self.window_probability
+        place = torch.rand(len(first), **draws, dtype=torch.float64)
         back = earlier - (place * earlier).long()  # 1..earlier windows before the last one
         return torch.where(slides & (earlier > 0), end - back, end)
 

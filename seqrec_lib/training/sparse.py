@@ -89,12 +89,12 @@ class PagedEngine:
 
     Args:
         run: the engine that makes the steps. With several processes it must add up gradients of
-            any size: `PackedEngine`, or `PaddedEngine` with `fixed_sizes=False`.
+            any size: `PackedEngine`, or `ParallelEngine` with `fixed_sizes=False`.
         model: its model.
     """
 
     def __init__(self, run: PackedEngine | PaddedEngine, model: SequenceModel) -> None:
-        self.run, self.world = run, run.world
+        self.run = run
         self._tables = tables_of(model)
         device = model.device
         self._slots = {  # (rows of the table,) scratch: where an id stands in the page
