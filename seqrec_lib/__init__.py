@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 from seqrec_lib.common.version import __version__ as __version__
 
 _HOME = {
-    "seqrec_lib.data.sequences": (
-        "pad_sequences",
-        "Sequences",
-    ),
+    "seqrec_lib.data.sequences": ("Sequences",),
+    "seqrec_lib.data.padding": ("pad_sequences",),
     "seqrec_lib.data.dataset": ("SASRecDataSet",),
     "seqrec_lib.data.preparation": (
         "filter_ratings",
@@ -72,10 +70,11 @@ if TYPE_CHECKING:
     from seqrec_lib.data.dataset import SASRecDataSet
     from seqrec_lib.data.loading import load_for_notebook
     from seqrec_lib.data.movielens import load_movielens
+    from seqrec_lib.data.padding import pad_sequences
     from seqrec_lib.data.preparation import filter_ratings, prepare
     from seqrec_lib.data.readers import read_interactions
     from seqrec_lib.data.sample.world import make_sample
-    from seqrec_lib.data.sequences import Sequences, pad_sequences
+    from seqrec_lib.data.sequences import Sequences
     from seqrec_lib.evaluation.baselines import ItemKNN, MarkovChain, Popularity
     from seqrec_lib.evaluation.metrics import compare, summarise
     from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks

@@ -23,7 +23,7 @@ from pathlib import Path
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from seqrec_lib.common.distributed import processes
-from seqrec_lib.data.loading import load_data
+from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.models.files import save_model
 from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.training.losses import LOSSES
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        dataset = load_data(options.data)
+        dataset = load_dataset(options.data)
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
     with processes(options.timeout) as world:

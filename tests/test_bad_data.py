@@ -181,7 +181,10 @@ def _or_error(make: Callable[[], Result]) -> Result | None:
 @given(table=_tables(IDS), least=st.integers(0, 2), ties=st.sampled_from(["file", "item"]))
 @cases(500)
 def test_prepare_any_table(table: pd.DataFrame, least: int, ties: str) -> None:
-    dataset = _or_error(lambda: prepare(table, min_item_count=least, ties=ties))  # type: ignore[arg-type]
+    timed = "time" in table
+    dataset = _or_error(
+        lambda: prepare(table, min_item_count=least, ties=ties, keep_times=timed)  # type: ignore[arg-type]
+    )
     if dataset is None:
         return
     rows = list(zip(*(table[name].tolist() for name in table.columns), strict=True))
@@ -189,8 +192,11 @@ def test_prepare_any_table(table: pd.DataFrame, least: int, ties: str) -> None:
     kept = [row for row in rows if often.count(row[1]) >= least]
     if ties == "item":
         kept.sort(key=lambda row: row[1])
-    if "time" in table:
+    if timed:
         kept.sort(key=lambda row: row[2])
+        assert dataset.sequences.times is not None
+        by_user = sorted(kept, key=lambda row: row[0])
+        assert dataset.sequences.times.tolist() == [time for _, _, time in by_user]
     expected: dict[object, list[object]] = {}
     for user, item, *_ in kept:
         expected.setdefault(user, []).append(item)

@@ -37,7 +37,7 @@ from seqrec_lib.benchmark.turns import Result, Setup, SideFailedError, measure, 
 from seqrec_lib.benchmark.worker import save_dataset
 from seqrec_lib.common.provenance import processor
 from seqrec_lib.common.version import __version__
-from seqrec_lib.data.loading import load_data
+from seqrec_lib.data.loading import load_dataset
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _curves(curves, options)
     try:
         rows = choose_rows(options.rows, options.device)
-        dataset = load_data(options.data)
+        dataset = load_dataset(options.data)
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
     with tempfile.TemporaryDirectory() as folder:

@@ -1,5 +1,6 @@
 """One data set ready for training: sequences, ids, titles, and the leave-one-out split."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from seqrec_lib.common.ids import refuse_sparse_ids
+from seqrec_lib.data.interactions import check_numbered, ordered_sequences
 from seqrec_lib.data.readers import read_interactions
-from seqrec_lib.data.sequences import LARGEST_ID, Sequences, refuse_sparse_ids
+from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.data.titles import TitleIndex
 
 
@@ -21,9 +24,14 @@ class SASRecDataSet:
     filename: a text file of `user item` or `user item time` rows, ids from 1, any order of users.
         Without a time column a user's items keep the file's order. With one they are sorted by
         time, and rows with the same time keep the file's order. Repeated rows stay repeated.
-    col_sep: what stands between the columns.
+    col_sep: what separates the columns.
+    keep_times: keep the times, too, in `sequences.times` and `train.times`: 16 more bytes an
+        interaction.
+    sequences, itemnum, items, raw_users: the users' items in order instead of a file, and what is
+        known beside them. `from_sequences`, `from_interactions` and `seqrec_lib.prepare`, which
+        takes any ids, are more convenient.
 
-    Other ways in: `from_sequences`, `from_interactions`, and `seqrec_lib.prepare` for raw ids.
+    Attributes:
 
     sequences: Sequences, the whole history of users 1 to usernum in order. Ids may have gaps: a
         user without rows has an empty sequence, and is no key of the dicts.
@@ -33,12 +41,49 @@ class SASRecDataSet:
     items: None, or a table indexed 1 to itemnum with title, genres, year and raw_id.
     raw_users: (usernum + 1,) the users' ids in the raw files; entry 0 means nothing.
 
-    Raises FileNotFoundError, and ValueError naming the line for a file that is not like this.
+    Raises FileNotFoundError, ValueError naming the line for a file that is not like this, and
+    ValueError for keep_times without a time column.
     """
 
-    def __init__(self, filename: str | Path, col_sep: str = " ") -> None:
-        rows = read_interactions(filename, sep=col_sep)
-        self._hold(_ordered_sequences(rows))
+    def __init__(
+        self,
+        filename: str | Path | None = None,
+        col_sep: str = " ",
+        keep_times: bool = False,
+        *,
+        sequences: Sequences | None = None,
+        itemnum: int | None = None,
+        items: pd.DataFrame | None = None,
+        raw_users: np.ndarray | None = None,
+    ) -> None:
+        if filename is not None and sequences is not None:
+            raise TypeError("give filename or sequences, not both")
+        if filename is not None:
+            sequences = ordered_sequences(read_interactions(filename, sep=col_sep), keep_times)
+        elif sequences is None:
+            raise TypeError(
+                "filename is missing: name a file of `user item` rows, or use from_sequences, "
+                "from_interactions or prepare"
+            )
+        if len(sequences.items) == 0:
+            raise ValueError("there are no interactions: a data set needs at least one")
+        largest = int(sequences.items.max())
+        if itemnum is None:
+            refuse_sparse_ids(largest, len(sequences.items), "item")
+        elif largest > itemnum:
+            raise ValueError(f"item id {largest} is beyond itemnum={itemnum}")
+        self.sequences = sequences
+        self.usernum = sequences.num_users
+        self.itemnum = largest if itemnum is None else int(itemnum)
+        self.items = None if items is None else _checked_items(items, self.itemnum)
+        self.raw_users = np.arange(self.usernum + 1) if raw_users is None else raw_users
+        lengths, ends = sequences.lengths, sequences.starts[1:]
+        held_out = lengths >= 3
+        self.valid_item = np.zeros(self.usernum + 1, dtype=np.int64)
+        self.test_item = np.zeros(self.usernum + 1, dtype=np.int64)
+        self.valid_item[held_out] = sequences.items[ends[held_out] - 2]
+        self.test_item[held_out] = sequences.items[ends[held_out] - 1]
+        self.train = sequences.without_last(np.where(held_out, 2, 0))
 
     @classmethod
     def from_sequences(
@@ -61,62 +106,20 @@ class SASRecDataSet:
                 if len(values) == 0:
                     raise ValueError(f"user {user} has no items; leave such users out")
             flat = Sequences.from_lists(sequences)
-        dataset = cls.__new__(cls)
-        dataset._hold(flat, itemnum, items)
-        return dataset
+        return cls(sequences=flat, itemnum=itemnum, items=items)
 
     @classmethod
     def from_interactions(
-        cls, interactions: pd.DataFrame, items: pd.DataFrame | None = None
+        cls, interactions: pd.DataFrame, keep_times: bool = False
     ) -> "SASRecDataSet":
         """From a table with user, item and, where known, time: the same rules as for a file.
 
+        The way in for a DataFrame whose ids are numbered from 1 already and must stay as they are;
+        `seqrec_lib.prepare` takes any ids and numbers them anew.
         Raises ValueError for a missing column, a missing value or an id that is not a whole
-        number from 1. `seqrec_lib.prepare` takes any ids and numbers them anew.
+        number from 1.
         """
-        rows = check_interactions(interactions)
-        for name in ("user", "item"):
-            ids = rows[name].to_numpy()
-            if ids.dtype.kind not in "iu":
-                raise ValueError(
-                    f"column {name!r} must hold whole numbers from 1, not {ids.dtype}; "
-                    "prepare(interactions) numbers any ids anew"
-                )
-            if not 1 <= ids.min() <= ids.max() <= LARGEST_ID:
-                raise ValueError(
-                    f"column {name!r} must hold whole numbers from 1 to {LARGEST_ID}, not "
-                    f"{ids.min()} to {ids.max()}; prepare(interactions) numbers any ids anew"
-                )
-        dataset = cls.__new__(cls)
-        dataset._hold(_ordered_sequences(rows), None, items)
-        return dataset
-
-    def _hold(
-        self,
-        sequences: Sequences,
-        itemnum: int | None = None,
-        items: pd.DataFrame | None = None,
-        raw_users: np.ndarray | None = None,
-    ) -> None:
-        if len(sequences.items) == 0:
-            raise ValueError("there are no interactions: a data set needs at least one")
-        largest = int(sequences.items.max())
-        if itemnum is None:
-            refuse_sparse_ids(largest, len(sequences.items), "item")
-        elif largest > itemnum:
-            raise ValueError(f"item id {largest} is beyond itemnum={itemnum}")
-        self.sequences = sequences
-        self.usernum = sequences.num_users
-        self.itemnum = largest if itemnum is None else int(itemnum)
-        self.items = None if items is None else _checked_items(items, self.itemnum)
-        self.raw_users = np.arange(self.usernum + 1) if raw_users is None else raw_users
-        lengths, ends = sequences.lengths, sequences.starts[1:]
-        held_out = lengths >= 3
-        self.valid_item = np.zeros(self.usernum + 1, dtype=np.int64)
-        self.test_item = np.zeros(self.usernum + 1, dtype=np.int64)
-        self.valid_item[held_out] = sequences.items[ends[held_out] - 2]
-        self.test_item[held_out] = sequences.items[ends[held_out] - 1]
-        self.train = sequences.without_last(np.where(held_out, 2, 0))
+        return cls(sequences=ordered_sequences(check_numbered(interactions), keep_times))
 
     def split(self) -> None:
         """Fill `user_train`, `user_valid` and `user_test` now rather than at their first use."""
@@ -148,18 +151,34 @@ class SASRecDataSet:
 
     def describe(self) -> pd.DataFrame:
         """The counts of SASRec's Table II, one row: users, items, interactions and their means."""
-        users, rows = len(self._users()), len(self.sequences.items)
+        users, interactions = len(self._users()), len(self.sequences.items)
         used = int(np.count_nonzero(np.bincount(self.sequences.items)))
         return pd.DataFrame(
             {
                 "users": [users],
                 "items": [used],
-                "interactions": [rows],
-                "interactions per user": [rows / users],
-                "interactions per item": [rows / used],
-                "density": [rows / users / used],
+                "interactions": [interactions],
+                "interactions per user": [interactions / users],
+                "interactions per item": [interactions / used],
+                "density": [interactions / users / used],
             }
         )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that tell two data sets apart: equal ones have the same.
+
+        They come from the sequences (order and times included), itemnum and the sizes of the split,
+        not from titles and raw ids.
+        """
+        digest = hashlib.sha256()
+        for array in (self.sequences.items, self.sequences.starts, self.sequences.times):
+            if array is not None:
+                digest.update(f"{array.dtype.str} {len(array)} ".encode())
+                digest.update(array.data)
+        held_out = [int(np.count_nonzero(items)) for items in (self.valid_item, self.test_item)]
+        digest.update(f"{self.itemnum} {len(self.train.items)} {held_out}".encode())
+        return digest.hexdigest()[:16]
 
     @cached_property
     def _titles(self) -> TitleIndex:
@@ -195,58 +214,6 @@ class SASRecDataSet:
             shown = [name for name in ("title", "genres", "year") if name in self.items]
             frame[shown] = self.items[shown].loc[ids].set_axis(frame.index)
         return frame
-
-
-def check_interactions(rows: pd.DataFrame) -> pd.DataFrame:
-    """The user, item and (where there) time columns of a table, or a ValueError that says why."""
-    if not isinstance(rows, pd.DataFrame):
-        raise TypeError(f"expected a pandas DataFrame, got {type(rows).__name__}")
-    missing = [name for name in ("user", "item") if name not in rows.columns]
-    if missing:
-        raise ValueError(f"column {missing[0]!r} is missing; the table has {list(rows.columns)}")
-    names = ["user", "item", "time"] if "time" in rows.columns else ["user", "item"]
-    rows = rows[names]
-    if rows.columns.has_duplicates:
-        raise ValueError(f"a column name stands twice: {list(rows.columns)}")
-    if len(rows) == 0:
-        raise ValueError("the table has no rows")
-    for name in names:
-        empty = rows[name].isna().to_numpy()
-        if empty.any():
-            raise ValueError(f"column {name!r} has no value in row {int(empty.argmax())}")
-    if "time" in names:
-        time = rows["time"]
-        if pd.api.types.is_datetime64_any_dtype(time):
-            rows = rows.assign(time=time.astype("int64"))
-        elif time.dtype.kind not in "iuf" or not np.isfinite(time.to_numpy(np.float64)).all():
-            raise ValueError(f"column 'time' must hold finite numbers or dates, not {time.dtype}")
-    return rows
-
-
-def stable_order(user: np.ndarray, time: np.ndarray | None) -> np.ndarray:
-    """Row numbers that sort by user, then time, rows equal in both keeping their order.
-
-    user: (N,) non-negative integers; time: (N,) numbers or None. Returns (N,) int64.
-    """
-    if time is None:
-        return np.argsort(user, kind="stable")
-    if time.dtype.kind in "iu":
-        low, high = int(time.min()), int(time.max())
-        span = high - low + 1
-        if (int(user.max()) + 1) * span < 2**63:  # both in one number: one sort instead of two
-            key = user.astype(np.int64)
-            key *= span
-            key += time.astype(np.int64) - low
-            return np.argsort(key, kind="stable")
-    order = np.argsort(time, kind="stable")
-    return order[np.argsort(user[order], kind="stable")]
-
-
-def _ordered_sequences(rows: pd.DataFrame) -> Sequences:
-    user, item = rows["user"].to_numpy(), rows["item"].to_numpy()
-    refuse_sparse_ids(int(user.max()), len(user), "user")
-    order = stable_order(user, rows["time"].to_numpy() if "time" in rows else None)
-    return Sequences.from_lengths(item[order], np.bincount(user))
 
 
 def _as_lists(users: list[int], held_out: np.ndarray) -> dict[int, list[int]]:

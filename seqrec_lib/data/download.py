@@ -63,7 +63,6 @@ def locate(
     name: str,
     path: str | Path | None = None,
     download: bool = True,
-    progress: bool = True,
     cache: str | Path | None = None,
     host: str = GROUPLENS,
 ) -> Path:
@@ -78,7 +77,7 @@ def locate(
     url = f"{host}/{name}.zip"
     if download:
         try:
-            return _download(name, url, default_cache(cache), progress)
+            return _download(name, url, default_cache(cache))
         except (OSError, ValueError, zipfile.BadZipFile) as error:  # requests' errors are OSErrors
             outcome, cause = f"downloading {url} failed: {error}", error
     else:
@@ -102,7 +101,6 @@ def fetch_file(
     folder: str,
     path: str | Path | None = None,
     cache: str | Path | None = None,
-    progress: bool = True,
 ) -> Path:
     """One file: path or path/file, $SEQREC_DATA/folder/file, the cache, else downloaded, verified.
 
@@ -117,7 +115,7 @@ def fetch_file(
         if place.is_file():
             return place
     try:
-        return _retrieve(url, f"sha256:{sha256}", home / file, progress)
+        return _retrieve(url, f"sha256:{sha256}", home / file)
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
         looked = "\n".join(f"  - {place}" for place in tried)
         raise FileNotFoundError(
@@ -130,7 +128,7 @@ def fetch_file(
         ) from error
 
 
-def _retrieve(url: str, known_hash: str | None, target: Path, progress: bool) -> Path:
+def _retrieve(url: str, known_hash: str | None, target: Path) -> Path:
     """Download to a name beside target, verify, rename. Raises OSError or ValueError."""
     import pooch
     import requests
@@ -147,7 +145,6 @@ def _retrieve(url: str, known_hash: str | None, target: Path, progress: bool) ->
                 total=int(response.headers.get("Content-Length", 0)) or None,
                 unit="B",
                 unit_scale=True,
-                disable=not progress,
             ) as bar:
                 for block in response.iter_content(1 << 16):
                     file.write(block)
@@ -165,12 +162,12 @@ def _retrieve(url: str, known_hash: str | None, target: Path, progress: bool) ->
         logger.disabled = was_quiet
 
 
-def _download(name: str, url: str, cache: Path, progress: bool) -> Path:
+def _download(name: str, url: str, cache: Path) -> Path:
     """Download, verify and unpack beside the final folder, which appears only when whole."""
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache) as scratch:
         known_hash = None if MD5[name] is None else f"md5:{MD5[name]}"
-        archive = _retrieve(url, known_hash, Path(scratch) / f"{name}.zip", progress)
+        archive = _retrieve(url, known_hash, Path(scratch) / f"{name}.zip")
         unpacked = Path(scratch) / "unpacked"
         unpack(archive, unpacked)
         whole = unpacked / name

@@ -1,10 +1,9 @@
-"""A data set by name: for a notebook, a command line, a table of the papers."""
-
-from __future__ import annotations
+"""A data set by name: for a command line, a table of the papers, a notebook."""
 
 import os
 from pathlib import Path
 
+from seqrec_lib.common.checks import one_of
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.download import FILES, fetch_file
 from seqrec_lib.data.movielens import MovieLens, load_movielens
@@ -15,30 +14,55 @@ GAMES_URL = "https://raw.githubusercontent.com/kang205/SASRec/master/data/Video.
 GAMES_SHA256 = "b7376fe24430743f411dc7f567285657b2adb3f74361cc7ba0aee94f3024b651"
 
 
-def notebook_profile(profile: str | None = None) -> str | None:
-    """The profile asked for: the argument, else $SEQREC_PROFILE, else None (not decided).
+def load_dataset(name: str, path: str | Path | None = None) -> SASRecDataSet:
+    """A data set by its name, ready for training; it never falls back to another one.
 
-    Raises ValueError for anything but smoke, quick and full.
+    name: one of
+        a MovieLens release (ml-100k, ml-1m, ml-latest-small, ml-25m, ml-32m), prepared with the
+        defaults of `prepare`, which gives the papers' own sequences of ml-1m;
+        "games", the papers' own file of Amazon Games;
+        "sample", the built-in sample, prepared likewise;
+        the path of a file of `user item` or `user item time` lines (see `SASRecDataSet`).
+    path: where to look first for a release (see `load_movielens`) or the file of games; after that
+        in $SEQREC_DATA and among earlier downloads. What is found nowhere is downloaded.
+
+    Raises FileNotFoundError that says what to do, and ValueError for a file that is not as it
+    should be.
     """
-    asked = profile or os.environ.get("SEQREC_PROFILE") or None
-    if asked not in (None, "smoke", "quick", "full"):
-        raise ValueError(f"profile {asked!r} must be 'smoke', 'quick' or 'full'")
-    return asked
+    if name in FILES:
+        return prepare(_release(name, path))
+    if name == "sample":
+        return prepare(make_sample().movielens)
+    if name == "games":
+        return SASRecDataSet(
+            fetch_file("Video.txt", GAMES_URL, GAMES_SHA256, folder="amazon-games", path=path)
+        )
+    if Path(name).is_file():
+        return SASRecDataSet(name)
+    known = ", ".join([*FILES, "games", "sample"])
+    raise FileNotFoundError(
+        f"data {name!r}: neither a file of `user item` lines nor one of {known}"
+    )
 
 
 def load_for_notebook(name: str = "ml-1m", profile: str | None = None) -> MovieLens:
-    """The data set for a notebook, and the one place that falls back to the built-in sample.
+    """A MovieLens release for a notebook: the one place that falls back to the built-in sample.
 
-    profile "smoke" always takes the sample, whatever lies on this machine. "quick" and "full"
-    need the real data set and raise where it cannot be had. None: $SEQREC_PROFILE, and where that
-    is not set the real data where it can be had, else the sample. Which one came is printed, and
-    stands in `is_sample`.
+    profile: "smoke" always takes the sample, even where the real data is on this machine. "quick"
+        and "full" need the real data and raise if it is not available. None asks $SEQREC_PROFILE;
+        if that is not set either, it is the real data if available, else the sample.
+
+    Prints which one it is; `is_sample` of the result says it, too.
+
+    Raises ValueError for another profile, FileNotFoundError that says what to do.
     """
-    asked = notebook_profile(profile)
+    asked = profile or os.environ.get("SEQREC_PROFILE") or None
     reason = "the profile is 'smoke'"
+    if asked is not None:
+        one_of("profile", asked, ("smoke", "quick", "full"))
     if asked != "smoke":
         try:
-            data = load_movielens(name)
+            data = _release(name)
         except FileNotFoundError:
             if asked is not None:
                 raise
@@ -56,37 +80,12 @@ def load_for_notebook(name: str = "ml-1m", profile: str | None = None) -> MovieL
     return data
 
 
-def load_data(name: str) -> SASRecDataSet:
-    """A MovieLens release, the built-in sample, or a file; nothing stands in for what is missing.
-
-    Raises FileNotFoundError that says what to do, ValueError for a file that is not as it should.
-    """
-    if name == "sample":
-        return prepare(make_sample().movielens)
-    if name not in FILES:
-        if not Path(name).is_file():
-            known = ", ".join(FILES)
-            raise FileNotFoundError(
-                f"--data {name}: neither a file of `user item` lines nor one of {known}, sample"
-            )
-        return SASRecDataSet(name)
+def _release(name: str, path: str | Path | None = None) -> MovieLens:
+    """`load_movielens`, whose error also names the sample as a way out."""
     try:
-        return prepare(load_movielens(name))
+        return load_movielens(name, path)
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{error}\nOr measure on the built-in sample, whose times say nothing about {name}'s: "
-            "--data sample"
+            f"{error}\nOr take the built-in sample, whose numbers say nothing about {name}'s: its "
+            "name is 'sample' (--data sample on a command line)"
         ) from error
-
-
-def load_dataset(name: str, path: str | Path | None = None) -> SASRecDataSet:
-    """The papers' own sequences of "ml-1m" or "games".
-
-    ml-1m is prepared from GroupLens' ratings, which gives the sequences of the papers' file; Games
-    is that file itself, looked for in $SEQREC_DATA and else fetched from the authors' repository.
-    """
-    if name == "ml-1m":
-        return prepare(load_movielens("ml-1m", path))
-    return SASRecDataSet(
-        fetch_file("Video.txt", GAMES_URL, GAMES_SHA256, folder="amazon-games", path=path)
-    )

@@ -5,11 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from seqrec_lib.data import download as fetch
 from seqrec_lib.data import readers
-from seqrec_lib.data.readers import read_interactions
-
-__all__ = ["MovieLens", "load_movielens", "read_interactions"]
+from seqrec_lib.data.download import FILES, locate, places
 
 
 @dataclass(frozen=True)
@@ -39,28 +36,24 @@ class MovieLens:
 
 
 def load_movielens(
-    name: str = "ml-1m",
-    path: str | Path | None = None,
-    download: bool = True,
-    progress: bool = True,
+    name: str = "ml-1m", path: str | Path | None = None, download: bool = True
 ) -> MovieLens:
     """Read a MovieLens release: ml-100k, ml-1m, ml-latest-small, ml-25m or ml-32m.
 
     Looked for in path (the data set's own folder or the one above), then in $SEQREC_DATA/name,
     then in the project's cache, then downloaded from GroupLens unless download=False.
-    progress: show a bar while downloading.
 
     Raises FileNotFoundError, which says what was tried and what to do by hand, where it cannot be
     had; ValueError for an unknown name or a file that is not as it should be (naming the line).
     """
-    return read_movielens(name, fetch.locate(name, path, download, progress))
+    return read_movielens(name, locate(name, path, download))
 
 
 def read_movielens(name: str, folder: str | Path) -> MovieLens:
     """Read a release from the folder that holds its files. Raises as `load_movielens`."""
     folder = Path(folder)
-    fetch.places(name, None, folder)  # refuses an unknown name
-    ratings_file, films_file = (folder / file for file in fetch.FILES[name])
+    places(name, None, folder)  # refuses an unknown name
+    ratings_file, films_file = (folder / file for file in FILES[name])
     layout, read_films = {
         "ml-100k": (readers.RATINGS_100K, readers.read_films_100k),
         "ml-1m": (readers.RATINGS_1M, readers.read_films_1m),

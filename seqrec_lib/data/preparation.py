@@ -5,11 +5,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from seqrec_lib.data.dataset import SASRecDataSet, check_interactions, stable_order
+from seqrec_lib.common.checks import one_of
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.interactions import check_interactions, stable_order, times_of
 from seqrec_lib.data.movielens import MovieLens
 from seqrec_lib.data.sequences import Sequences
-
-__all__ = ["SASRecDataSet", "Sequences", "filter_ratings", "prepare"]
 
 
 def filter_ratings(
@@ -42,6 +42,7 @@ def prepare(
     until_stable: bool = False,
     ties: Literal["file", "item", "random"] = "file",
     seed: int | None = None,
+    keep_times: bool = False,
 ) -> SASRecDataSet:
     """Filter ratings, order each user's by time and number users and items from 1.
 
@@ -54,50 +55,43 @@ def prepare(
     ties: the order of a user's rows with equal time. "file" keeps the file's (a stable sort),
         "item" goes by raw item id, "random" shuffles them and needs a seed. Without a time column
         a user's rows are all ties.
+    keep_times: keep the times, too, in `sequences.times` and `train.times`: 16 more bytes an
+        interaction.
 
     Users and items that are left get the ids 1, 2, … in the order of their raw ids; the raw ids
     are in `raw_users` and `items["raw_id"]`.
 
-    Raises ValueError for a missing column or value and when the filter leaves nothing.
+    Raises ValueError for a missing column or value, when the filter leaves nothing, and for
+    keep_times without a time column.
     """
     if isinstance(ratings, MovieLens):
-        table, items = ratings.ratings, ratings.items if items is None else items
-    else:
-        table = ratings
-    rows = check_interactions(table)
-    if ties not in ("file", "item", "random"):
-        raise ValueError(f"ties={ties!r} must be 'file', 'item' or 'random'")
+        items = ratings.items if items is None else items
+        ratings = ratings.ratings
+    rows = check_interactions(ratings)
+    one_of("ties", ties, ("file", "item", "random"))
     if (ties == "random") != (seed is not None):
         raise ValueError(f"ties={ties!r} with seed={seed}: ties='random' alone needs a seed")
 
     user, raw_users = _codes(rows["user"], "user")
     item, raw_items = _codes(rows["item"], "item")
-    time = rows["time"].to_numpy() if "time" in rows else None
+    time = times_of(rows, keep_times)
     kept = _kept_rows(user, item, min_item_count, min_user_count, until_stable)
     if kept is not None:
         user, raw_users = _renumber(user[kept], raw_users)
         item, raw_items = _renumber(item[kept], raw_items)
         time = None if time is None else time[kept]
 
-    if ties == "file":
-        order = stable_order(user, time)
-    else:
-        if ties == "item":
-            first = np.argsort(item, kind="stable")
-        else:
-            first = np.random.default_rng(seed).permutation(len(item))
-        order = first[stable_order(user[first], None if time is None else time[first])]
+    order = _order(user, item, time, ties, seed)
     item += 1
     lengths = np.zeros(len(raw_users) + 1, dtype=np.int64)
     lengths[1:] = np.bincount(user, minlength=len(raw_users))
-    sequences = Sequences.from_lengths(item[order], lengths)
-
-    dataset = SASRecDataSet.__new__(SASRecDataSet)
-    blank = np.zeros(1, dtype=raw_users.dtype)
-    dataset._hold(
-        sequences, len(raw_items), _film_table(raw_items, items), np.append(blank, raw_users)
+    kept_times = time[order] if time is not None and keep_times else None
+    return SASRecDataSet(
+        sequences=Sequences.from_lengths(item[order], lengths, kept_times),
+        itemnum=len(raw_items),
+        items=_item_table(raw_items, items),
+        raw_users=np.append(np.zeros(1, dtype=raw_users.dtype), raw_users),  # entry 0: no user
     )
-    return dataset
 
 
 def _codes(values: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -148,7 +142,20 @@ def _kept_rows(
             return rows if len(rows) < len(item) else None
 
 
-def _film_table(raw_items: np.ndarray, items: pd.DataFrame | None) -> pd.DataFrame:
+def _order(
+    user: np.ndarray, item: np.ndarray, time: np.ndarray | None, ties: str, seed: int | None
+) -> np.ndarray:
+    """The numbers of the rows by user, then by time, then by the rule for ties: (N,) int64."""
+    if ties == "file":
+        return stable_order(user, time)
+    if ties == "item":
+        first = np.argsort(item, kind="stable")
+    else:
+        first = np.random.default_rng(seed).permutation(len(item))
+    return first[stable_order(user[first], None if time is None else time[first])]
+
+
+def _item_table(raw_items: np.ndarray, items: pd.DataFrame | None) -> pd.DataFrame:
     """Titles, genres, year and raw id by the new ids 1 to len(raw_items)."""
     index = pd.RangeIndex(1, len(raw_items) + 1, name="item")
     unknown = pd.Series([f"item {raw}" for raw in raw_items], index=index, dtype="str")

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-LARGEST_ID = 2**31 - 1  # ids are kept as int32
+from seqrec_lib.common.ids import LARGEST_ID
+
 CHUNK_ROWS = 4_000_000
 # What pandas raises for text that is no number; its ParserError is a ValueError.
 _UNREADABLE = (ValueError, TypeError, ArithmeticError)

@@ -1,14 +1,12 @@
-"""Sequences of unequal length in two flat arrays: 4 bytes an item instead of a list's 36 or so."""
+"""Sequences of unequal length in flat arrays: 4 bytes an item instead of a list's 36 or so."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from seqrec_lib.common.checks import one_of, positive
-
-LARGEST_ID = 2**31 - 1
-_ALWAYS_FINE = 10_000_000  # ids up to here are taken however few rows there are
+from seqrec_lib.common.checks import positive
+from seqrec_lib.common.ids import checked_id, checked_items, checked_times, refuse_sparse_ids
 
 
 class Sequences:
@@ -17,59 +15,58 @@ class Sequences:
     items: (N,) int32, all users' items one after another.
     starts: (U + 2,) int64; user u's items are items[starts[u] : starts[u + 1]]. User 0 is empty,
         so that arrays over users are indexed by the id itself.
+    times: None, or (N,) int64 or float64, when each of the items was consumed, in any unit.
 
     A user may have no items at all (a gap in the ids): an empty array. Iteration goes over the
     user ids and dict(sequences) works, but `items` is the flat array, not a mapping's method.
-    Raises ValueError where the two arrays do not fit together.
+    Raises ValueError where the arrays do not fit together.
     """
 
-    def __init__(self, items: np.ndarray, starts: np.ndarray) -> None:
+    def __init__(
+        self, items: np.ndarray, starts: np.ndarray, times: np.ndarray | None = None
+    ) -> None:
         self.items = np.ascontiguousarray(items, dtype=np.int32)
         self.starts = np.ascontiguousarray(starts, dtype=np.int64)
         if self.items.ndim != 1 or self.starts.ndim != 1 or len(self.starts) < 2:
             raise ValueError("items must be (N,) and starts (U + 2,), both flat")
-        if self.starts[0] != 0 or self.starts[1] != 0 or self.starts[-1] != len(self.items):
-            raise ValueError(f"starts must begin with 0, 0 and end with {len(self.items)}")
-        if (np.diff(self.starts) < 0).any():
-            raise ValueError("starts must never decrease")
+        ends = self.starts[[0, 1, -1]].tolist()
+        if ends != [0, 0, len(self.items)] or (np.diff(self.starts) < 0).any():
+            raise ValueError(f"starts must begin 0, 0, never fall, and end at {len(self.items)}")
+        self.times = None if times is None else checked_times(times, len(self.items))
 
     @classmethod
-    def from_lengths(cls, items: np.ndarray, lengths: np.ndarray) -> "Sequences":
+    def from_lengths(
+        cls, items: np.ndarray, lengths: np.ndarray, times: np.ndarray | None = None
+    ) -> "Sequences":
         """Build from items (N,) in user order and lengths (U + 1,), lengths[0] = 0."""
-        starts = np.zeros(len(lengths) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=starts[1:])
-        return cls(items, starts)
+        return cls(items, np.concatenate([[0], np.cumsum(lengths)]), times)
 
     @classmethod
     def from_lists(
         cls,
-        lists: "Mapping[int, Sequence[int] | np.ndarray] | Sequences",
+        lists: Mapping[int, Sequence[int] | np.ndarray],
         num_users: int | None = None,
+        times: Mapping[int, Sequence[float] | np.ndarray] | None = None,
     ) -> "Sequences":
         """Build from {user id: item ids in order}; users up to num_users without a list are empty.
 
-        num_users defaults to the largest user id. Raises ValueError for user ids outside 1 to
-        num_users and for item ids that are not whole numbers from 1.
+        num_users defaults to the largest user id; times, where known, is {user id: times in the
+        order of the items}. Raises ValueError for user ids outside 1 to num_users, for item ids
+        that are not whole numbers from 1, and for a user with more or fewer times than items.
         """
-        if isinstance(lists, Sequences):
-            lists = {user: lists[user] for user in lists}
-        users = np.array([_as_id(user, "user") for user in lists], dtype=np.int64)
-        largest = int(users.max(initial=0))
-        num_users = largest if num_users is None else num_users
-        if largest > num_users:
-            raise ValueError(f"user {largest} is beyond num_users={num_users}")
+        users = sorted(checked_id(user, "user") for user in lists)
+        num_users = max(users, default=0) if num_users is None else num_users
+        if users and users[-1] > num_users:
+            raise ValueError(f"user {users[-1]} is beyond num_users={num_users}")
         refuse_sparse_ids(num_users, sum(map(len, lists.values())), "user")
+        parts = [checked_items(lists[user], user) for user in users]
         lengths = np.zeros(num_users + 1, dtype=np.int64)
-        arrays: list[np.ndarray] = [np.empty(0, dtype=np.int32)] * len(users)
-        order = np.argsort(users, kind="stable")
-        rank = np.empty(len(users), dtype=np.int64)
-        rank[order] = np.arange(len(users))
-        for place, user, values in zip(rank, users, lists.values(), strict=True):
-            arrays[place] = _as_items(values, int(user))
-            lengths[user] = len(arrays[place])
-        return cls.from_lengths(
-            np.concatenate(arrays) if arrays else np.empty(0, dtype=np.int32), lengths
-        )
+        lengths[users] = [len(part) for part in parts]
+        items = np.concatenate([np.empty(0, dtype=np.int32), *parts])
+        if times is None:
+            return cls.from_lengths(items, lengths)
+        own = [checked_times(times.get(u, ()), lengths[u], f"user {u}: ") for u in users]
+        return cls.from_lengths(items, lengths, np.concatenate([np.empty(0, dtype=np.int64), *own]))
 
     @property
     def num_users(self) -> int:
@@ -102,8 +99,8 @@ class Sequences:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequences):
             return NotImplemented
-        same_starts = np.array_equal(self.starts, other.starts)
-        return same_starts and np.array_equal(self.items, other.items)
+        mine, theirs = vars(self), vars(other)  # items, starts and times, where None equals None
+        return all(np.array_equal(mine[name], theirs[name]) for name in mine)
 
     __hash__ = None  # type: ignore[assignment]  # arrays can change, so no hash
 
@@ -113,8 +110,10 @@ class Sequences:
     def without_last(self, count: np.ndarray) -> "Sequences":
         """Sequences with the last count[u] items of each user u dropped; count is (U + 1,)."""
         lengths = np.maximum(self.lengths - count, 0)
-        place = np.arange(len(self.items)) - np.repeat(self.starts[:-1], self.lengths)
-        return Sequences.from_lengths(self.items[place < np.repeat(lengths, self.lengths)], lengths)
+        position = np.arange(len(self.items)) - np.repeat(self.starts[:-1], self.lengths)
+        kept = position < np.repeat(lengths, self.lengths)
+        times = None if self.times is None else self.times[kept]
+        return Sequences.from_lengths(self.items[kept], lengths, times)
 
     def padded(self, users: Any, maxlen: int | None = None, drop_last: int = 0) -> np.ndarray:
         """The most recent items of some users as one rectangle, 0s in front.
@@ -125,82 +124,27 @@ class Sequences:
 
         Returns (B, T) int64 with T = min(maxlen, the longest remaining history), at least 1.
         """
+        return self._pad(self.items, users, maxlen, drop_last)
+
+    def padded_times(self, users: Any, maxlen: int | None = None, drop_last: int = 0) -> np.ndarray:
+        """(B, T) int64 or float64, the times of the items of `padded`, 0 at the padding."""
+        if self.times is None:
+            raise ValueError("there are no times: make the data set with keep_times=True")
+        return self._pad(self.times, users, maxlen, drop_last)
+
+    def _pad(self, flat: np.ndarray, users: Any, maxlen: int | None, drop_last: int) -> np.ndarray:
         ids = np.asarray(users, dtype=np.int64).reshape(-1)
         if len(ids) and not 0 <= ids.min() <= ids.max() <= self.num_users:
             wrong = ids[(ids < 0) | (ids > self.num_users)][0]
             raise ValueError(f"user {wrong} is outside 0 to {self.num_users}")
-        if maxlen is not None and maxlen < 1:
-            raise ValueError(f"maxlen={maxlen} must be at least 1")
         if drop_last < 0:
             raise ValueError(f"drop_last={drop_last} must not be negative")
         first = self.starts[ids]
         stop = self.starts[ids + 1] - drop_last  # may lie before first: then nothing is inside
         width = max(1, int((stop - first).max(initial=0)))
-        width = width if maxlen is None else min(width, maxlen)
-        place = stop[:, None] - width + np.arange(width)  # (B, T) places in the flat array
-        inside = place >= first[:, None]
-        rows = np.zeros(place.shape, dtype=np.int64)
-        rows[inside] = self.items[place[inside]]
-        return rows
-
-
-def refuse_sparse_ids(largest: int, rows: int, name: str) -> None:
-    """Tables are as long as the largest id: a few rows with ids in the billions is a mistake.
-
-    Raises ValueError then; name says whose id it is.
-    """
-    if largest > max(_ALWAYS_FINE, 100 * rows):
-        raise ValueError(
-            f"{name} id {largest} with only {rows} interactions: ids must be numbered from 1 "
-            "without large gaps; prepare(table) numbers any ids anew"
-        )
-
-
-def _as_id(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise ValueError(f"{name} id {value!r} is not a whole number")
-    if not 1 <= value <= LARGEST_ID:
-        raise ValueError(f"{name} id {value} is outside 1 to {LARGEST_ID} (0 is the padding)")
-    return int(value)
-
-
-def _as_items(values: Sequence[int] | np.ndarray, user: int) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise ValueError(f"user {user}: items must be a flat list of ids") from None
-    if array.size == 0:
-        return np.empty(0, dtype=np.int32)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ValueError(f"user {user}: items must be a flat list of whole numbers from 1")
-    if not 1 <= array.min() <= array.max() <= LARGEST_ID:
-        wrong = array[(array < 1) | (array > LARGEST_ID)][0]
-        raise ValueError(
-            f"user {user}: item id {wrong} is outside 1 to {LARGEST_ID} (0 is the padding)"
-        )
-    return array.astype(np.int32)
-
-
-def pad_sequences(
-    sequences: Sequence[Sequence[int]],
-    maxlen: int,
-    padding: str = "pre",
-    truncating: str = "pre",
-    value: int = 0,
-) -> np.ndarray:
-    """Sequences of unequal length as one int64 array (len(sequences), maxlen).
-
-    padding, truncating: "pre" fills or cuts in front, "post" at the end.
-    Raises ValueError for another word and for maxlen below 1.
-    """
-    one_of("padding", padding, ("pre", "post"))
-    one_of("truncating", truncating, ("pre", "post"))
-    positive("maxlen", maxlen)
-    out = np.full((len(sequences), maxlen), value, dtype=np.int64)
-    for row, sequence in zip(out, sequences, strict=True):
-        kept = sequence[-maxlen:] if truncating == "pre" else sequence[:maxlen]
-        if len(kept) and padding == "pre":
-            row[-len(kept) :] = kept
-        elif len(kept):
-            row[: len(kept)] = kept
-    return out
+        width = width if maxlen is None else min(width, positive("maxlen", maxlen))
+        index = stop[:, None] - width + np.arange(width)  # (B, T) into the flat array
+        inside = index >= first[:, None]
+        out = np.zeros(index.shape, dtype=np.promote_types(flat.dtype, np.int64))
+        out[inside] = flat[index[inside]]
+        return out

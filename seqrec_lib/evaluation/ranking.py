@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from tqdm import tqdm
 from seqrec_lib.common.distributed import current
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.data.unseen import Complement, WeightedComplement
+from seqrec_lib.data.unseen import Complement
+from seqrec_lib.data.weighted import WeightedComplement
 from seqrec_lib.evaluation.ranks import Ranks, Scorer, rank_of_target
 
 __all__ = [
@@ -102,18 +104,21 @@ def sampled_candidates(
     also = [] if as_released else [targets]
     if exclude_valid and split == "test":
         also.append(dataset.valid_item)
-    unseen: Complement
-    if popularity_weighted:
-        counts = np.bincount(dataset.train.items, minlength=dataset.itemnum + 1)
-        unseen = WeightedComplement(dataset.train, dataset.itemnum, counts, also)
+    draw: Callable[[Tensor, int, torch.Generator], Tensor]
+    if popularity_weighted or not replace:
+        weights = np.ones(dataset.itemnum + 1, dtype=np.int64)
+        if popularity_weighted:
+            weights = np.bincount(dataset.train.items, minlength=dataset.itemnum + 1)
+        unseen = WeightedComplement(dataset.train, dataset.itemnum, weights, also)
+        draw = partial(unseen.draw, replace=replace)
     else:
-        unseen = Complement(dataset.train, dataset.itemnum, also)
+        draw = Complement(dataset.train, dataset.itemnum, also).draw
     who = torch.from_numpy(users)
     items = torch.empty(len(users), 1 + num_negatives, dtype=torch.int64)
     items[:, 0] = torch.from_numpy(targets)[who]
     for start in range(0, len(users), _USERS_AT_ONCE):
         part = slice(start, start + _USERS_AT_ONCE)
-        items[part, 1:] = unseen.draw(who[part], num_negatives, generator, replace)
+        items[part, 1:] = draw(who[part], num_negatives, generator)
     protocol = {
         "protocol": "sampled",
         "split": split,

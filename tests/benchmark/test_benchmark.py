@@ -16,7 +16,6 @@ from seqrec_lib.benchmark.rows import BATCH, ROWS, Row, Work
 from seqrec_lib.benchmark.table import table, table_of
 from seqrec_lib.benchmark.turns import Measured, Result, SideFailedError, take_turns
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.data.loading import load_data
 
 ROW = Row("some", "some work", lambda bench: Work(lambda: None, 1))
 
@@ -195,20 +194,6 @@ def test_a_missing_gpu_is_said(capsys):
     with pytest.raises(SystemExit):
         main(["--device", "cuda"])
     assert "torch sees no GPU here" in capsys.readouterr().err
-
-
-def test_missing_data_comes_with_the_remedy(monkeypatch):
-    def nowhere(name: str) -> None:
-        raise FileNotFoundError(f"{name} is not on this machine: download it")
-
-    monkeypatch.setattr("seqrec_lib.data.loading.load_movielens", nowhere)
-    with pytest.raises(FileNotFoundError, match=r"download it\n.*--data sample"):
-        load_data("ml-1m")
-
-
-def test_data_from_a_file_and_the_sample(tiny, tiny_file):
-    assert load_data(str(tiny_file)).sequences == tiny.sequences
-    assert load_data("sample").usernum == 1000
 
 
 # Whole runs, in processes of their own -------------------------------------------------------

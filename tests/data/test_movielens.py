@@ -1,4 +1,4 @@
-"""Readers, and where a data set is looked for."""
+"""MovieLens releases: what is read from their files, and where they are looked for."""
 
 from pathlib import Path
 
@@ -6,13 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqrec_lib.data import download as fetch
-from seqrec_lib.data import readers
-from seqrec_lib.data.loading import load_for_notebook
 from seqrec_lib.data.movielens import load_movielens, read_movielens
-from seqrec_lib.data.readers import read_interactions
 
-UNKNOWN, COMEDY, CRIME = 0, 5, 6  # places of the genre flags in u.item
+UNKNOWN, COMEDY, CRIME = 0, 5, 6  # positions of the genre flags in u.item
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> Path:
@@ -23,7 +19,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def _film_100k(raw: int, title: str, *flags: int) -> str:
-    genres = ["1" if place in flags else "0" for place in range(19)]
+    genres = ["1" if flag in flags else "0" for flag in range(19)]
     return "|".join([str(raw), title, "01-Jan-1995", "", "http://example.org", *genres]) + "\n"
 
 
@@ -154,100 +150,6 @@ def test_real_releases(
     assert data.items["genres"].str.contains("Comedy").sum() > 400
 
 
-@pytest.mark.parametrize("sep", [" ", "\t", ",", "::", ";", "|"])
-def test_interactions_with_any_separator(tmp_path: Path, sep: str) -> None:
-    path = tmp_path / "rows.txt"
-    path.write_text("".join(f"{u}{sep}{i}{sep}{t}\n" for u, i, t in [(2, 7, 30), (1, 7, 20)]))
-    table = read_interactions(path, sep=sep)
-    assert table.to_dict("list") == {"user": [2, 1], "item": [7, 7], "time": [30, 20]}
-    assert [str(kind) for kind in table.dtypes] == ["int32", "int32", "int64"]
-
-
-def test_interactions_without_time_blank_lines_and_windows_line_ends(tmp_path: Path) -> None:
-    path = tmp_path / "rows.txt"
-    path.write_bytes(b"\r\n1 2\r\n\r\n1 2\r\n3 4")
-    assert read_interactions(path).to_numpy().tolist() == [[1, 2], [1, 2], [3, 4]]
-
-
-def test_times_keep_every_digit(tmp_path: Path) -> None:
-    path = tmp_path / "rows.txt"
-    nanoseconds = 1_700_000_000_000_000_001  # a float64 would round it
-    path.write_text(f"1 1 {nanoseconds}\n1 2 {nanoseconds + 1}\n")
-    assert read_interactions(path)["time"].tolist() == [nanoseconds, nanoseconds + 1]
-    path.write_text("1 1 5\n1 2 4.25\n")
-    assert read_interactions(path)["time"].tolist() == [5.0, 4.25]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "empty"),
-        (b"\n\n", "empty"),
-        (b"1\n", "line 1: 1 columns"),
-        (b"\n1 2 3 4\n", "line 2: 4 columns"),
-        (b"1 2\n1 2 3\n", "line 2: 3 columns"),
-        (b"1 2 3\n1 2\n", "line 2: 2 columns"),
-        (b"1 2\n1\t3\n", "line 2: 1 columns"),
-        (b"1 2\n1, 3\n", "line 2: user '1,'"),
-        (b"1 2\n1 2 \n", "line 2: 3 columns"),
-        (b"1 2\n0 3\n", "line 2: user '0' is outside 1 to"),
-        (b"1 2\n1 0\n", "line 2: item '0' is outside 1 to"),
-        (b"1 2\n\n-1 3\n", "line 3: user '-1'"),
-        (b"1 2\n1 2147483648\n", "line 2: item '2147483648'"),
-        (b"1 2\n1 99999999999999999999999\n", "line 2: item '99999999999999999999999'"),
-        (b"1 2\n1 nan\n", "line 2: item 'nan' is not a finite number"),
-        (b"1 2\n1 2.5\n", "line 2: item '2.5' is not a whole number"),
-        (b"1 2\n1 \n", "line 2: item '' is not a number"),
-        (b"user item\n1 2\n", "line 1: user 'user'"),
-        (b"1 2 3\n1 2 nan\n", "line 2: time 'nan' is not a finite number"),
-        (b"1 2 3\n1 2 inf\n", "line 2: time 'inf'"),
-        (b"1 2 3\n1 2 \n", "line 2: time ''"),
-        (b"1 2 3\n1 2 soon\n", "line 2: time 'soon'"),
-        (b'1 2\n"1" 2\n', "line 2: user '\"1\"'"),
-        (b"1 2\n\x00 2\n", "line 2: user"),
-    ],
-)
-def test_bad_interactions_name_file_and_line(tmp_path: Path, content: bytes, message: str) -> None:
-    path = tmp_path / "rows.txt"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"rows\.txt.*{message}"):
-        read_interactions(path)
-
-
-def test_chunks_are_joined_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "CHUNK_ROWS", 3)
-    path = tmp_path / "rows.txt"
-    rows = [(u, 10 * u, 100 - u) for u in range(1, 12)]
-    path.write_text("".join(f"{u} {i} {t}\n" for u, i, t in rows))
-    assert read_interactions(path).to_numpy().tolist() == [list(row) for row in rows]
-    path.write_text(path.read_text() + "12 -1 5\n")
-    with pytest.raises(ValueError, match="line 12: item '-1'"):
-        read_interactions(path)
-
-
-def test_missing_file_and_useless_separator(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"nothing\.txt"):
-        read_interactions(tmp_path / "nothing.txt")
-    for sep in ("", "1", ".", "\n", "-"):
-        with pytest.raises(ValueError, match="sep="):
-            read_interactions(tmp_path / "nothing.txt", sep=sep)
-
-
-@pytest.fixture
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without data and without network. Returns its empty cache."""
-    cache = tmp_path / "cache"
-    monkeypatch.setattr(fetch, "default_cache", lambda given=None: Path(given or cache))
-    monkeypatch.delenv("SEQREC_DATA", raising=False)
-    monkeypatch.delenv("SEQREC_PROFILE", raising=False)
-
-    def down(*_: object) -> Path:
-        raise OSError("the network is unreachable")
-
-    monkeypatch.setattr(fetch, "_download", down)
-    return cache
-
-
 def test_places_in_order(nowhere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A nearer place wins; each file set differs in its first rating's item."""
 
@@ -292,36 +194,3 @@ def test_half_a_data_set_does_not_count(nowhere: Path) -> None:
 def test_unknown_name() -> None:
     with pytest.raises(ValueError, match=r"ml-10m.*choose from ml-100k, ml-1m"):
         load_movielens("ml-10m")
-
-
-@pytest.mark.usefixtures("nowhere")
-def test_notebook_loader_falls_back_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    data = load_for_notebook("ml-1m")
-    said = capsys.readouterr().out
-    assert data.is_sample
-    assert "BUILT-IN SAMPLE, not ml-1m" in said
-    assert "neither on this machine nor could it be downloaded" in said
-
-
-@pytest.mark.usefixtures("nowhere")
-def test_only_smoke_and_no_profile_fall_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FileNotFoundError):
-        load_for_notebook("ml-1m", profile="quick")
-    monkeypatch.setenv("SEQREC_PROFILE", "full")
-    with pytest.raises(FileNotFoundError):
-        load_for_notebook("ml-1m")
-    with pytest.raises(ValueError, match="slow"):
-        load_for_notebook("ml-1m", profile="slow")
-
-
-def test_smoke_ignores_real_data(
-    nowhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _write(nowhere / "ml-1m", ONE_M)
-    assert not load_for_notebook("ml-1m").is_sample
-    said = capsys.readouterr().out
-    assert "real data" in said
-    assert str(nowhere) not in said
-    monkeypatch.setenv("SEQREC_PROFILE", "smoke")
-    assert load_for_notebook("ml-1m").is_sample
-    assert "profile is 'smoke'" in capsys.readouterr().out

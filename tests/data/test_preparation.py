@@ -1,4 +1,4 @@
-"""Filtering, ordering, numbering, leave-one-out; and the papers' own file, exactly."""
+"""Filtering, ordering, numbering; and the papers' own file, exactly."""
 
 import time
 from pathlib import Path
@@ -58,16 +58,6 @@ def test_other_tie_rules_give_other_sequences(real_data: Path) -> None:
     assert sum(np.array_equal(as_in_file[u], by_chance[u]) for u in as_in_file) < 100
     for u in (1, 3000, 6040):
         assert sorted(as_in_file[u]) == sorted(by_item[u]) == sorted(by_chance[u])
-
-
-def test_papers_files_are_read_as_they_are(real_data: Path) -> None:
-    """Counts of SASRec's Table II (papers/datasets.csv)."""
-    games = SASRecDataSet(filename=real_data / "amazon-games" / "Video.txt")
-    counts = games.describe().iloc[0]
-    assert (counts["users"], counts["items"], counts["interactions"]) == (31_013, 23_715, 287_107)
-    assert counts["interactions per user"] == pytest.approx(287_107 / 31_013)
-    movies = SASRecDataSet(filename=real_data / "ml-1m" / "ml-1m.txt")
-    assert repr(movies) == "SASRecDataSet(6,040 users, 3,416 items, 999,611 interactions)"
 
 
 # --- filter -------------------------------------------------------------------------------------
@@ -240,120 +230,40 @@ def test_bad_arguments_of_prepare() -> None:
         prepare(TIES, films.rename(columns={"title": "name"}), min_item_count=1)
 
 
-# --- leave-one-out ------------------------------------------------------------------------------
-
-LISTS = {1: [3, 1, 2, 5], 2: [4, 4, 1], 3: [2, 3], 5: [1]}
+# --- times --------------------------------------------------------------------------------------
 
 
-def _check_split(dataset: SASRecDataSet) -> None:
-    assert dataset.user_train == {1: [3, 1], 2: [4], 3: [2, 3], 5: [1]}
-    assert dataset.user_valid == {1: [2], 2: [4], 3: [], 5: []}
-    assert dataset.user_test == {1: [5], 2: [1], 3: [], 5: []}
-    assert (dataset.usernum, dataset.itemnum) == (5, 5)
-    assert dataset.valid_item.tolist() == [0, 2, 4, 0, 0, 0]
-    assert dataset.test_item.tolist() == [0, 5, 1, 0, 0, 0]
-    assert dataset.train.items.tolist() == [3, 1, 4, 2, 3, 1]
-    assert dataset.train.lengths.tolist() == [0, 2, 1, 2, 0, 1]
-    assert {u: dataset.sequences[u].tolist() for u in LISTS} == LISTS
-    assert dataset.sequences[4].tolist() == []  # a gap in the ids
+def test_times_are_kept_on_request_and_follow_their_items() -> None:
+    assert prepare(TIES, min_item_count=1).sequences.times is None
+    dataset = prepare(TIES, min_item_count=1, keep_times=True)
+    assert dataset.sequences == Sequences.from_lists(
+        {1: [4, 1], 2: [2, 4, 3, 1]}, times={1: [3, 9], 2: [1, 1, 2, 2]}
+    )
+    assert dataset.sequences.times is not None
+    assert dataset.sequences.times.dtype == np.int64
+    assert dataset.train.times is not None
+    assert dataset.train.times.tolist() == [3, 9, 1, 1]
+    dropped = prepare(TIES, min_item_count=2, ties="item", keep_times=True)
+    assert dropped.sequences.padded_times([1, 2]).tolist() == [[3, 9], [1, 2]]
+    with pytest.raises(ValueError, match="keep_times=True needs a time column"):
+        prepare(TIES[["user", "item"]], min_item_count=1, keep_times=True)
 
 
-def test_leave_one_out_from_lists_tables_and_files(tmp_path: Path) -> None:
-    _check_split(SASRecDataSet.from_sequences(LISTS))
-    _check_split(SASRecDataSet.from_sequences(dict(reversed(LISTS.items()))))
-    _check_split(SASRecDataSet.from_sequences(Sequences.from_lists(LISTS)))
-    rows = [(user, item) for user, items in LISTS.items() for item in items]
-    _check_split(SASRecDataSet.from_interactions(pd.DataFrame(rows, columns=["user", "item"])))
-    path = tmp_path / "rows.txt"
-    path.write_text("".join(f"{user}\t{item}\n" for user, item in rows))
-    dataset = SASRecDataSet(filename=str(path), col_sep="\t")
-    dataset.split()
-    _check_split(dataset)
-
-
-def test_a_file_with_times_is_sorted_and_ties_stay(tmp_path: Path) -> None:
-    path = tmp_path / "rows.txt"
-    path.write_text("2 9 5\n1 7 3\n1 8 2\n1 6 3\n1 5 2\n")
-    dataset = SASRecDataSet(filename=path)
-    assert {u: dataset.sequences[u].tolist() for u in (1, 2)} == {1: [8, 5, 7, 6], 2: [9]}
-
-
-def test_arguments_are_explicit(tmp_path: Path) -> None:
-    path = tmp_path / "rows.txt"
-    path.write_text("1 2\n")
-    with pytest.raises(TypeError, match="colsep"):
-        SASRecDataSet(filename=path, colsep=" ")  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="filename"):
-        SASRecDataSet()  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match=r"rows\.txt, line 1: 1 columns"):
-        SASRecDataSet(filename=path, col_sep="\t")
-    with pytest.raises(FileNotFoundError, match="none"):
-        SASRecDataSet(filename=tmp_path / "none")
-
-
-@pytest.mark.parametrize(
-    ("lists", "message"),
-    [
-        ({}, "no interactions"),
-        ({1: [1], 7: []}, "user 7 has no items"),
-        ({0: [1]}, "user id 0 is outside 1"),
-        ({-3: [1]}, "user id -3 is outside 1"),
-        ({"a": [1]}, "user id 'a' is not a whole number"),
-        ({True: [1]}, "user id True is not a whole number"),
-        ({3_000_000_000: [1]}, "user id 3000000000 is outside 1"),
-        ({2_000_000_000: [1]}, "user id 2000000000 with only 1 interactions"),
-        ({1: [2_000_000_000]}, "item id 2000000000 with only 1 interactions"),
-        ({1: [1, 0]}, "user 1: item id 0 is outside 1"),
-        ({1: [1, -2]}, "user 1: item id -2 is outside 1"),
-        ({1: [2**31]}, "user 1: item id 2147483648 is outside 1"),
-        ({1: [1.5]}, "user 1: items must be a flat list of whole numbers"),
-        ({1: [float("nan")]}, "user 1: items must be a flat list of whole numbers"),
-        ({1: ["a"]}, "user 1: items must be a flat list of whole numbers"),
-        ({1: [[1, 2]]}, "user 1: items must be a flat list of whole numbers"),
-        ({1: [[1, 2], [3]]}, "user 1: items must be a flat list"),
-        ({1: [True, False]}, "user 1: items must be a flat list of whole numbers"),
-    ],
-)
-def test_bad_lists(lists: dict[int, list[int]], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        SASRecDataSet.from_sequences(lists)
-
-
-def test_itemnum_and_items_must_fit() -> None:
-    assert SASRecDataSet.from_sequences(LISTS, itemnum=9).itemnum == 9
-    with pytest.raises(ValueError, match="item id 5 is beyond itemnum=4"):
-        SASRecDataSet.from_sequences(LISTS, itemnum=4)
-    films = pd.DataFrame({"title": list("abcde")}, index=range(1, 6))
-    assert SASRecDataSet.from_sequences(LISTS, items=films).title(5) == "e"
-    for wrong in (films.iloc[:4], films.set_index(pd.RangeIndex(5)), films.iloc[::-1]):
-        with pytest.raises(ValueError, match="indexed by the item ids 1 to 5"):
-            SASRecDataSet.from_sequences(LISTS, items=wrong)
-    with pytest.raises(ValueError, match="title column"):
-        SASRecDataSet.from_sequences(LISTS, items=films.rename(columns={"title": "name"}))
-
-
-@pytest.mark.parametrize("ids", [[0, 1], [-1, 1], [1.0, 2.0], ["a", "b"], [1, 2**31]])
-@pytest.mark.parametrize("column", ["user", "item"])
-def test_interactions_need_ids_from_1(column: str, ids: list[int]) -> None:
-    table = pd.DataFrame({"user": [1, 1], "item": [1, 2]}).assign(**{column: ids})
-    with pytest.raises(ValueError, match=f"column '{column}' must hold whole numbers from 1"):
-        SASRecDataSet.from_interactions(table)
-
-
-def test_history_frame(sample_dataset: SASRecDataSet) -> None:
-    frame = sample_dataset.history_frame(7)
-    ids = sample_dataset.sequences[7]
-    assert sample_dataset.items is not None
-    assert frame["item"].tolist() == ids.tolist()
-    assert frame["title"].tolist() == [sample_dataset.title(int(i)) for i in ids]
-    assert frame["split"].tolist() == ["train"] * (len(ids) - 2) + ["valid", "test"]
-    assert frame.index.tolist() == list(range(1, len(ids) + 1))
-    with pytest.raises(ValueError, match="user 0 is outside 1 to 1000"):
-        sample_dataset.history_frame(0)
-    plain = SASRecDataSet.from_sequences(LISTS)
-    assert list(plain.history_frame(3)["split"]) == ["train", "train"]
-    assert plain.title(3) == "item 3"
-    with pytest.raises(ValueError, match="no titles"):
-        plain.item_id("matrix")
-    with pytest.raises(ValueError, match="item id 6 is outside 1 to 5"):
-        plain.title(6)
+@pytest.mark.parametrize("ties", ["file", "item", "random"])
+def test_every_interaction_keeps_its_time(sample_world: SampleWorld, ties: str) -> None:
+    seed = 4 if ties == "random" else None
+    dataset = prepare(sample_world.movielens, ties=ties, seed=seed, keep_times=True)  # type: ignore[arg-type]
+    assert dataset.items is not None
+    raw = np.append(0, dataset.items["raw_id"].to_numpy())
+    times = dataset.sequences.times
+    assert times is not None
+    found = zip(
+        np.repeat(dataset.raw_users, dataset.sequences.lengths).tolist(),
+        raw[dataset.sequences.items].tolist(),
+        times.tolist(),
+        strict=True,
+    )
+    ratings = filter_ratings(sample_world.movielens.ratings)[["user", "item", "time"]]
+    assert sorted(found) == sorted(ratings.itertuples(index=False, name=None))
+    inside = np.diff(np.repeat(np.arange(dataset.usernum + 1), dataset.sequences.lengths)) == 0
+    assert (np.diff(times)[inside] >= 0).all()

@@ -1,6 +1,4 @@
-"""Draws from the items that a user has not seen, against brute force and against probabilities."""
-
-from types import SimpleNamespace
+"""Draws from the items that a user has not seen, against brute force and uniform chances."""
 
 import numpy as np
 import pytest
@@ -9,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from seqrec_lib.data.unseen import Complement, WeightedComplement
+from seqrec_lib.data.sequences import Sequences
+from seqrec_lib.data.unseen import Complement
 
 
-def flat(histories: list[list[int]]) -> SimpleNamespace:
-    """Sequences of users 1, 2, ... as flat arrays; user 0 is empty."""
-    lengths = [0, *map(len, histories)]
+def flat(histories: list[list[int]]) -> Sequences:
+    """Sequences of users 1, 2, ...; unlike from_lists it takes any ids."""
     items = np.array([item for history in histories for item in history], dtype=np.int32)
-    return SimpleNamespace(items=items, starts=np.concatenate([[0], np.cumsum(lengths)]))
+    return Sequences.from_lengths(items, np.array([0, *map(len, histories)]))
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -50,6 +48,17 @@ def test_many_numbers_are_taken_as_few_are(histories):
     assert torch.equal(complement.take(users, r), torch.stack(one_by_one, dim=1))
 
 
+@given(histories_of_12)
+@settings(max_examples=50, deadline=None)
+def test_seen_lists_each_users_different_items_in_order(histories):
+    complement = Complement(flat(histories), item_num=12)
+    users = torch.tensor([len(histories), 1, 1])
+    rows, items = complement.seen(users)
+    for row, user in enumerate(users.tolist()):
+        assert items[rows == row].tolist() == sorted(set(histories[user - 1]))
+    assert rows.tolist() == sorted(rows.tolist())
+
+
 def test_take_accepts_one_number_per_user_and_many():
     complement = Complement(flat([[2], [1, 3]]), item_num=4)
     users = torch.tensor([2, 1, 2])
@@ -72,64 +81,6 @@ def test_draws_are_uniform_over_the_unseen():
         assert stats.chisquare(counts[unseen]).pvalue > 0.001
 
 
-def test_weighted_draws_follow_the_weights_of_the_unseen():
-    weights = np.array([0, 5, 1, 0, 20, 3, 7])
-    complement = WeightedComplement(flat([[1, 4], [], [6, 3]]), 6, weights)
-    drawn = complement.draw(torch.tensor([1, 2, 3]), 40_000, generator())
-    for row, unseen in zip(drawn, [[2, 5, 6], [1, 2, 4, 5, 6], [1, 2, 4, 5]], strict=True):
-        counts = np.bincount(row, minlength=7)
-        assert set(np.flatnonzero(counts)) == set(unseen)
-        expected = weights[unseen] / weights[unseen].sum() * 40_000
-        assert stats.chisquare(counts[unseen], expected).pvalue > 0.001
-
-
-@given(histories_of_12, st.lists(st.integers(0, 9), min_size=12, max_size=12))
-@settings(max_examples=100, deadline=None)
-def test_weighted_draws_never_give_seen_or_weightless_items(histories, weights):
-    complement = WeightedComplement(flat(histories), 12, np.array([99, *weights]))
-    for user, history in enumerate(histories, start=1):
-        allowed = {i for i in range(1, 13) if i not in history and weights[i - 1]}
-        if allowed:
-            assert (
-                set(complement.draw(torch.tensor([user]), 20, generator()).flatten().tolist())
-                <= allowed
-            )
-        else:
-            with pytest.raises(ValueError, match=f"user {user} "):
-                complement.draw(torch.tensor([user]), 20, generator())
-
-
-@pytest.mark.parametrize("k", [3, 9, 10])
-def test_without_repeats_every_set_is_equally_likely(k):
-    """Also for k = all that is left and one fewer, where drawing again and again would not end."""
-    complement = Complement(flat([[4, 5]]), item_num=12)
-    drawn = complement.draw(torch.ones(4_000, dtype=torch.long), k, generator(), replace=False)
-    ordered = drawn.sort(dim=1).values
-    assert (ordered[:, 1:] > ordered[:, :-1]).all()
-    assert not torch.isin(drawn, torch.tensor([4, 5])).any()
-    _, counts = ordered.unique(dim=0, return_counts=True)
-    assert len(counts) == {3: 120, 9: 10, 10: 1}[k]
-    assert k == 10 or stats.chisquare(counts).pvalue > 0.001
-
-
-@pytest.mark.parametrize("weights", [[6, 3, 1], [1_000_000, 3, 1]])
-def test_weighted_without_repeats_is_successive_sampling(weights):
-    """P(set) summed over orders: w_a / W × w_b / (W - w_a); the second case needs the fallback."""
-    complement = WeightedComplement(flat([[]]), 3, np.array([0, *weights]))
-    n = 4_000
-    drawn = complement.draw(torch.ones(n, dtype=torch.long), 2, generator(), replace=False)
-    total = sum(weights)
-    missing = 6 - drawn.sum(dim=1)  # the item that is not in the set tells which set it is
-    counts = np.bincount(missing, minlength=4)[1:]
-    expected = []
-    for left_out in range(3):
-        a, b = (w for i, w in enumerate(weights) if i != left_out)
-        expected.append(n * (a / total * b / (total - a) + b / total * a / (total - b)))
-    enough = np.array(expected) > 5
-    assert counts[~enough].sum() <= 5
-    assert counts[enough] == pytest.approx(np.array(expected)[enough], abs=4 * n**0.5 / 2)
-
-
 def test_the_seed_decides():
     complement = Complement(flat([[1], [2]]), item_num=1000)
     users = torch.tensor([1, 2])
@@ -149,8 +100,6 @@ def test_a_user_who_has_seen_everything_is_named():
     assert complement.draw(torch.tensor([1]), 2, generator()).shape == (1, 2)
     with pytest.raises(ValueError, match="user 2 has 0 of 3 items"):
         complement.draw(torch.tensor([1, 2]), 2, generator())
-    with pytest.raises(ValueError, match="user 1 has 2 of 3 items"):
-        complement.draw(torch.tensor([1]), 3, generator(), replace=False)
 
 
 def test_wrong_arguments_are_named():
@@ -160,7 +109,3 @@ def test_wrong_arguments_are_named():
         Complement(flat([[0, 1]]), item_num=3)
     with pytest.raises(ValueError, match="also"):
         Complement(flat([[1]]), item_num=3, also=[np.zeros(5, dtype=np.int64)])
-    with pytest.raises(ValueError, match="weights must be whole numbers"):
-        WeightedComplement(flat([[1]]), 3, np.ones(4))
-    with pytest.raises(ValueError, match="negative"):
-        WeightedComplement(flat([[1]]), 3, np.array([0, 1, -1, 2]))

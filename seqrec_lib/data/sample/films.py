@@ -118,10 +118,9 @@ def make_films(rng: np.random.Generator, num_items: int) -> Films:
             years.append(year)
             series.append(number)
             part.append(k)
-    of_series, place = np.array(series), np.array(part)
-    later = place > 0
+    later = np.array(part) > 0  # not the first of a series
     films = np.arange(num_items)
-    has_next = np.append(place[1:] > 0, False)
+    has_next = np.append(later[1:], False)
     raw_ids = rng.permutation(num_items * 4 // 3)[:num_items] + 1
     table = pd.DataFrame(
         {
@@ -133,7 +132,7 @@ def make_films(rng: np.random.Generator, num_items: int) -> Films:
     return Films(
         table=table,
         raw_ids=raw_ids,
-        series=of_series,
+        series=np.array(series),
         follows=np.where(later, films - 1, -1),
         followed_by=np.where(has_next, films + 1, -1),
         popularity=np.where(later, 0.0, _skewed(rng, num_items, per_genre)),

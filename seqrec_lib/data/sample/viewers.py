@@ -4,25 +4,25 @@ import numpy as np
 
 from seqrec_lib.data.sample.films import GENRES, Films
 
-# A viewer goes on with a series that is not finished with this weight, by how many films ago its
-# last part was seen (1, 2, …; the last value holds from there on). Against it stands a weight of 1
-# for picking by taste. The pause makes the next part depend on more than the last film.
+# The weight of continuing an unfinished series, by how many films ago its last part was watched
+# (1, 2, …; the last value holds from there on). The weight of picking by taste is 1. The pause
+# makes the next part depend on more than the last film.
 SERIES_WEIGHT = np.array([0.5, 2.5, 2.0, 1.0, 0.6, 0.4, 0.3, 0.2])
 MEMORY = 0.75  # how much of the taste survives each film
 DRIFT = np.array([0.10, 0.30, 0.15, 0.30, 0.20, 0.30, 0.10, 0.25, 0.20, 0.30])  # by genre
 FIRST_TASTE = np.array([0.26, 0.05, 0.17, 0.05, 0.08, 0.05, 0.16, 0.06, 0.08, 0.04])  # by genre
-SURPRISE = 0.02  # how often any film goes that may be watched at all
+SURPRISE = 0.02  # how often it is any film that may be watched at all
 
 
 class Viewers:
     """B viewers' histories, watched film by film; what each watches next is known as a probability.
 
     The rules, all functions of the history: no film is watched twice, and no part of a series
-    before the part before it. With the weights of SERIES_WEIGHT a viewer goes on with an unfinished
+    before the part before it. With the weights of SERIES_WEIGHT a viewer continues an unfinished
     series, otherwise picks by taste: a genre in proportion to the square of a recency-weighted
     count of the genres seen (weights MEMORY^k), of which a part (DRIFT) moves on to the next genre
-    on the ring; in the genre a film in proportion to its popularity. With probability SURPRISE any
-    film goes.
+    on the ring; in the genre a film in proportion to its popularity. With probability SURPRISE it
+    is any film that may be watched.
     """
 
     def __init__(self, films: Films, count: int) -> None:

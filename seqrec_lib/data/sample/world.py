@@ -145,7 +145,7 @@ def make_sample(seed: int = 0, num_users: int = 1000, num_items: int = 300) -> S
     items = films.table.sort_index()
     name = f"sample-{seed}"
     return SampleWorld(
-        MovieLens(name, ratings, items, is_sample=True), _people(rng, num_users), films, seed
+        MovieLens(name, ratings, items, is_sample=True), _user_table(rng, num_users), films, seed
     )
 
 
@@ -179,8 +179,8 @@ def _ratings(
     upto = np.cumsum(gap)
     time = _FIRST_TIME + begin[user] + upto - upto[starts][user]
     moment = np.cumsum((gap > 0) | (step == 0))  # rows of one user and second share a number
-    place = rng.permutation(int(moment.max()) + 1)[moment]
-    order = np.lexsort((place, user))  # stable: rows of one second stay in order
+    shuffled = rng.permutation(int(moment.max()) + 1)[moment]
+    order = np.lexsort((shuffled, user))  # stable: rows of one second stay in order
     return (
         pd.DataFrame(
             {
@@ -195,7 +195,7 @@ def _ratings(
     )
 
 
-def _people(rng: np.random.Generator, num_users: int) -> pd.DataFrame:
+def _user_table(rng: np.random.Generator, num_users: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "gender": np.where(rng.random(num_users) < 0.5, "F", "M"),

@@ -1,0 +1,96 @@
+"""Tables of interactions: user, item and, where known, time; checked, and put into order."""
+
+import numpy as np
+import pandas as pd
+
+from seqrec_lib.common.ids import LARGEST_ID, refuse_sparse_ids
+from seqrec_lib.data.sequences import Sequences
+
+
+def check_interactions(rows: pd.DataFrame) -> pd.DataFrame:
+    """The user, item and (where there) time columns of a table, dates as whole numbers.
+
+    Raises ValueError for a column that is missing or twice there, for no rows, for a missing value
+    and for times that are neither finite numbers nor dates; TypeError for anything but a DataFrame.
+    """
+    if not isinstance(rows, pd.DataFrame):
+        raise TypeError(f"expected a pandas DataFrame, got {type(rows).__name__}")
+    missing = [name for name in ("user", "item") if name not in rows.columns]
+    if missing:
+        raise ValueError(f"column {missing[0]!r} is missing; the table has {list(rows.columns)}")
+    names = ["user", "item", "time"] if "time" in rows.columns else ["user", "item"]
+    rows = rows[names]
+    if rows.columns.has_duplicates:
+        raise ValueError(f"a column name stands twice: {list(rows.columns)}")
+    if len(rows) == 0:
+        raise ValueError("the table has no rows")
+    for name in names:
+        empty = rows[name].isna().to_numpy()
+        if empty.any():
+            raise ValueError(f"column {name!r} has no value in row {int(empty.argmax())}")
+    if "time" in names:
+        time = rows["time"]
+        if pd.api.types.is_datetime64_any_dtype(time):
+            rows = rows.assign(time=time.astype("int64"))
+        elif time.dtype.kind not in "iuf" or not np.isfinite(time.to_numpy(np.float64)).all():
+            raise ValueError(f"column 'time' must hold finite numbers or dates, not {time.dtype}")
+    return rows
+
+
+def stable_order(user: np.ndarray, time: np.ndarray | None) -> np.ndarray:
+    """Row numbers that sort by user, then time, rows equal in both keeping their order.
+
+    user: (N,) non-negative integers; time: (N,) numbers or None. Returns (N,) int64.
+    """
+    if time is None:
+        return np.argsort(user, kind="stable")
+    if time.dtype.kind in "iu":
+        low, high = int(time.min()), int(time.max())
+        span = high - low + 1
+        if (int(user.max()) + 1) * span < 2**63:  # both in one number: one sort instead of two
+            key = user.astype(np.int64)
+            key *= span
+            key += time.astype(np.int64) - low
+            return np.argsort(key, kind="stable")
+    order = np.argsort(time, kind="stable")
+    return order[np.argsort(user[order], kind="stable")]
+
+
+def check_numbered(rows: pd.DataFrame) -> pd.DataFrame:
+    """`check_interactions`, and a ValueError for ids that are not whole numbers from 1."""
+    rows = check_interactions(rows)
+    for name in ("user", "item"):
+        ids = rows[name].to_numpy()
+        if ids.dtype.kind not in "iu":
+            raise ValueError(
+                f"column {name!r} must hold whole numbers from 1, not {ids.dtype}; "
+                "prepare(interactions) numbers any ids anew"
+            )
+        if not 1 <= ids.min() <= ids.max() <= LARGEST_ID:
+            raise ValueError(
+                f"column {name!r} must hold whole numbers from 1 to {LARGEST_ID}, not "
+                f"{ids.min()} to {ids.max()}; prepare(interactions) numbers any ids anew"
+            )
+    return rows
+
+
+def times_of(rows: pd.DataFrame, keep_times: bool) -> np.ndarray | None:
+    """The time column of a table (N,), or None where it has none.
+
+    Raises ValueError where there is none although keep_times asks for it.
+    """
+    if "time" in rows:
+        return rows["time"].to_numpy()
+    if keep_times:
+        raise ValueError("keep_times=True needs a time column, and there is none")
+    return None
+
+
+def ordered_sequences(rows: pd.DataFrame, keep_times: bool) -> Sequences:
+    """A table with whole-number ids as sequences, each user's by time; ties stay in row order."""
+    user, item = rows["user"].to_numpy(), rows["item"].to_numpy()
+    refuse_sparse_ids(int(user.max()), len(user), "user")
+    time = times_of(rows, keep_times)
+    order = stable_order(user, time)
+    kept = time[order] if time is not None and keep_times else None
+    return Sequences.from_lengths(item[order], np.bincount(user), kept)

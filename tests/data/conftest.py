@@ -1,0 +1,22 @@
+"""What several tests of the data share."""
+
+from pathlib import Path
+
+import pytest
+
+from seqrec_lib.data import download
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without data and without network. Returns its empty cache."""
+    cache = tmp_path / "cache"
+    monkeypatch.setattr(download, "default_cache", lambda given=None: Path(given or cache))
+    monkeypatch.delenv("SEQREC_DATA", raising=False)
+    monkeypatch.delenv("SEQREC_PROFILE", raising=False)
+
+    def down(*_: object) -> Path:
+        raise OSError("the network is unreachable")
+
+    monkeypatch.setattr(download, "_download", down)
+    return cache

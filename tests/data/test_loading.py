@@ -1,0 +1,97 @@
+"""Data sets by name: releases, the papers' file, the sample, files, and what is said if none."""
+
+from pathlib import Path
+
+import pytest
+
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.loading import load_dataset, load_for_notebook
+
+RATINGS = b"".join(b"%d::%d::5::%d\n" % (u, i, 10 * i) for u in (1, 2, 3, 4, 5) for i in (7, 8, 9))
+RELEASE = {"ratings.dat": RATINGS, "movies.dat": b"7::A (1990)::Drama\n8::B::Drama\n9::C::Drama\n"}
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def test_a_release_the_games_the_sample_and_a_file(
+    nowhere: Path, tmp_path: Path, sample_dataset: SASRecDataSet
+) -> None:
+    _write(nowhere / "ml-1m", RELEASE)
+    _write(nowhere / "amazon-games", {"Video.txt": b"1 3\n1 2\n1 1\n"})
+    file = _write(tmp_path, {"own.txt": b"1 5 9\n1 6 8\n"}) / "own.txt"
+    assert load_dataset("ml-1m").sequences.padded([1, 5]).tolist() == [[1, 2, 3]] * 2
+    assert load_dataset("ml-1m").title(1) == "A (1990)"
+    assert load_dataset("games").sequences[1].tolist() == [3, 2, 1]
+    assert load_dataset("sample").sequences == sample_dataset.sequences
+    assert load_dataset(str(file)).sequences[1].tolist() == [6, 5]
+
+
+def test_the_path_is_looked_at_first(nowhere: Path, tmp_path: Path) -> None:
+    _write(nowhere / "ml-1m", RELEASE)
+    _write(tmp_path / "ml-1m", {**RELEASE, "ratings.dat": RATINGS[: len(RATINGS) // 5] * 5})
+    _write(tmp_path, {"Video.txt": b"1 4\n"})
+    assert load_dataset("ml-1m").usernum == 5
+    assert load_dataset("ml-1m", tmp_path).usernum == 1
+    assert load_dataset("games", tmp_path).itemnum == 4
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_what_is_missing_comes_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FileNotFoundError, match=r"(?s)By hand:.*'sample' \(--data sample"):
+        load_dataset("ml-1m")
+    with pytest.raises(
+        FileNotFoundError, match=r"neither a file of .* nor one of ml-100k.* sample"
+    ):
+        load_dataset("no-such-file.txt")
+
+    def down(*_: object) -> Path:
+        raise OSError("the network is unreachable")
+
+    monkeypatch.setattr("seqrec_lib.data.download._retrieve", down)
+    with pytest.raises(FileNotFoundError, match=r"(?s)Video.txt is not on this machine.*By hand:"):
+        load_dataset("games")
+
+
+def test_the_papers_data_by_name(real_data: Path) -> None:
+    """Counts of SASRec's Table II."""
+    games = load_dataset("games", real_data / "amazon-games")
+    assert (games.usernum, games.itemnum) == (31_013, 23_715)
+    assert load_dataset("ml-1m", real_data).itemnum == 3416
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_notebook_loader_falls_back_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    data = load_for_notebook("ml-1m")
+    said = capsys.readouterr().out
+    assert data.is_sample
+    assert "BUILT-IN SAMPLE, not ml-1m" in said
+    assert "neither on this machine nor could it be downloaded" in said
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_only_smoke_and_no_profile_fall_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FileNotFoundError):
+        load_for_notebook("ml-1m", profile="quick")
+    monkeypatch.setenv("SEQREC_PROFILE", "full")
+    with pytest.raises(FileNotFoundError):
+        load_for_notebook("ml-1m")
+    with pytest.raises(ValueError, match="slow"):
+        load_for_notebook("ml-1m", profile="slow")
+
+
+def test_smoke_ignores_real_data(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write(nowhere / "ml-1m", RELEASE)
+    assert not load_for_notebook("ml-1m").is_sample
+    said = capsys.readouterr().out
+    assert "real data" in said
+    assert str(nowhere) not in said
+    monkeypatch.setenv("SEQREC_PROFILE", "smoke")
+    assert load_for_notebook("ml-1m").is_sample
+    assert "profile is 'smoke'" in capsys.readouterr().out

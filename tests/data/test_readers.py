@@ -1,0 +1,87 @@
+"""Text files of interactions: any separator, times, and every error with its file and line."""
+
+from pathlib import Path
+
+import pytest
+
+from seqrec_lib.data import readers
+from seqrec_lib.data.readers import read_interactions
+
+
+@pytest.mark.parametrize("sep", [" ", "\t", ",", "::", ";", "|"])
+def test_interactions_with_any_separator(tmp_path: Path, sep: str) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_text("".join(f"{u}{sep}{i}{sep}{t}\n" for u, i, t in [(2, 7, 30), (1, 7, 20)]))
+    table = read_interactions(path, sep=sep)
+    assert table.to_dict("list") == {"user": [2, 1], "item": [7, 7], "time": [30, 20]}
+    assert [str(kind) for kind in table.dtypes] == ["int32", "int32", "int64"]
+
+
+def test_interactions_without_time_blank_lines_and_windows_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_bytes(b"\r\n1 2\r\n\r\n1 2\r\n3 4")
+    assert read_interactions(path).to_numpy().tolist() == [[1, 2], [1, 2], [3, 4]]
+
+
+def test_times_keep_every_digit(tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    nanoseconds = 1_700_000_000_000_000_001  # a float64 would round it
+    path.write_text(f"1 1 {nanoseconds}\n1 2 {nanoseconds + 1}\n")
+    assert read_interactions(path)["time"].tolist() == [nanoseconds, nanoseconds + 1]
+    path.write_text("1 1 5\n1 2 4.25\n")
+    assert read_interactions(path)["time"].tolist() == [5.0, 4.25]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (b"1\n", "line 1: 1 columns"),
+        (b"\n1 2 3 4\n", "line 2: 4 columns"),
+        (b"1 2\n1 2 3\n", "line 2: 3 columns"),
+        (b"1 2 3\n1 2\n", "line 2: 2 columns"),
+        (b"1 2\n1\t3\n", "line 2: 1 columns"),
+        (b"1 2\n1, 3\n", "line 2: user '1,'"),
+        (b"1 2\n1 2 \n", "line 2: 3 columns"),
+        (b"1 2\n0 3\n", "line 2: user '0' is outside 1 to"),
+        (b"1 2\n1 0\n", "line 2: item '0' is outside 1 to"),
+        (b"1 2\n\n-1 3\n", "line 3: user '-1'"),
+        (b"1 2\n1 2147483648\n", "line 2: item '2147483648'"),
+        (b"1 2\n1 99999999999999999999999\n", "line 2: item '99999999999999999999999'"),
+        (b"1 2\n1 nan\n", "line 2: item 'nan' is not a finite number"),
+        (b"1 2\n1 2.5\n", "line 2: item '2.5' is not a whole number"),
+        (b"1 2\n1 \n", "line 2: item '' is not a number"),
+        (b"user item\n1 2\n", "line 1: user 'user'"),
+        (b"1 2 3\n1 2 nan\n", "line 2: time 'nan' is not a finite number"),
+        (b"1 2 3\n1 2 inf\n", "line 2: time 'inf'"),
+        (b"1 2 3\n1 2 \n", "line 2: time ''"),
+        (b"1 2 3\n1 2 soon\n", "line 2: time 'soon'"),
+        (b'1 2\n"1" 2\n', "line 2: user '\"1\"'"),
+        (b"1 2\n\x00 2\n", "line 2: user"),
+    ],
+)
+def test_bad_interactions_name_file_and_line(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"rows\.txt.*{message}"):
+        read_interactions(path)
+
+
+def test_chunks_are_joined_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "CHUNK_ROWS", 3)
+    path = tmp_path / "rows.txt"
+    rows = [(u, 10 * u, 100 - u) for u in range(1, 12)]
+    path.write_text("".join(f"{u} {i} {t}\n" for u, i, t in rows))
+    assert read_interactions(path).to_numpy().tolist() == [list(row) for row in rows]
+    path.write_text(path.read_text() + "12 -1 5\n")
+    with pytest.raises(ValueError, match="line 12: item '-1'"):
+        read_interactions(path)
+
+
+def test_missing_file_and_useless_separator(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nothing\.txt"):
+        read_interactions(tmp_path / "nothing.txt")
+    for sep in ("", "1", ".", "\n", "-"):
+        with pytest.raises(ValueError, match="sep="):
+            read_interactions(tmp_path / "nothing.txt", sep=sep)
