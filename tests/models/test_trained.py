@@ -16,10 +16,9 @@ from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.evaluation.ranking import sampled_ranks
 from seqrec_lib.models.trained import FOLDER, SERIES, save_trained
-from seqrec_lib.reproduce import __main__ as reproduce
 from seqrec_lib.reproduce import publish as publishing
 from seqrec_lib.reproduce.recorded import recorded_table
-from seqrec_lib.reproduce.run import CANDIDATE_SEED
+from seqrec_lib.reproduce.run import CANDIDATE_SEED, run_recipe
 from seqrec_lib.reproduce.tables import find_recipes
 
 RAW = np.arange(tiny.ITEMS) * 7 + 3  # MovieLens' ids have gaps, too
@@ -179,7 +178,7 @@ def recorded(tmp_path_factory, sample_dataset):
     folder = tmp_path_factory.mktemp("run")
     results, work = folder / "results", folder / "work"
     (recipe,) = find_recipes("V", ["n=10"])
-    reproduce.run(recipe, sample_dataset, 4, results, work, epochs=1)
+    run_recipe(recipe, sample_dataset, 4, results, work, epochs=1)
     return results, work
 
 

@@ -1,4 +1,4 @@
-"""The command that reproduces tables: plans, runs, goes on, records once, and reads back."""
+"""The command that reproduces tables: plans, runs, resumes, records once, and reads back."""
 
 import numpy as np
 import pandas as pd
@@ -267,9 +267,10 @@ def test_cost_is_measured(sample_dataset):
 # What is committed
 
 
-@pytest.mark.parametrize(
-    "table", [t for t in REPRODUCED_TABLES if (RESULTS_FOLDER / f"{t}.csv").exists()]
-)
+RECORDED = [table for table in REPRODUCED_TABLES if (RESULTS_FOLDER / f"{table}.csv").exists()]
+
+
+@pytest.mark.parametrize("table", RECORDED)
 def test_recorded_lines_have_their_curves_and_ranks(table):
     lines = recorded_table(table)
     assert not lines.duplicated(["row", "seed"]).any()
