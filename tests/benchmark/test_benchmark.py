@@ -1,4 +1,4 @@
-"""The benchmark: how sides are interleaved, what is printed, what is refused. No speed is tested."""
+"""The benchmark: how sides are interleaved, what is printed and refused. No speed is tested."""
 
 import json
 import os
