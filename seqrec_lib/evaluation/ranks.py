@@ -29,7 +29,7 @@ class Scorer(Protocol):
     ) -> Tensor:
         """Scores of what could come next; higher is likelier.
 
-        users (B,) int64 or None for people without an id; histories (B, T) int64, oldest first,
+        users (B,) int64 or None for users without an id; histories (B, T) int64, oldest first,
         0s in front; candidates (B, K) int64 → (B, K), or without candidates all items →
         (B, I + 1), where column i is item i and column 0 is -inf.
         """
@@ -65,7 +65,7 @@ class Ranks:
             raise ValueError("better and tied count candidates: they cannot be negative")
         if (self.better + self.tied >= self.candidates).any():
             user = self.users[self.better + self.tied >= self.candidates][0]
-            raise ValueError(f"user {user} has more rivals than candidates")
+            raise ValueError(f"user {user} has more competitors than candidates")
 
     def __len__(self) -> int:
         return len(self.users)
@@ -99,7 +99,7 @@ def rank_of_target(
     users: Tensor | np.ndarray | None = None,
     excluded: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Counts, in each row, the rivals that score higher than the target and those that tie.
+    """Count, in each row, the competitors that score higher than the target and those that tie.
 
     Args:
         scores: (B, K), any real type.
