@@ -58,6 +58,7 @@ __all__ = [
     "scatter",
     "shared_step",
     "shift",
+    "short",
     "side_by_side",
     "split_cells",
     "split_in_time",

@@ -296,7 +296,8 @@ MEMORY_PROBE = """
 import resource, sys
 import numpy as np, torch
 from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
-from seqrec_lib.data.preparation import SASRecDataSet, Sequences
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.sequences import Sequences
 
 items, users = int(sys.argv[1]), int(sys.argv[2])
 rng = np.random.default_rng(0)
