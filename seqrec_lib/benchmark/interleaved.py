@@ -19,7 +19,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from seqrec_lib.benchmark import peer as benchmark_peer
 from seqrec_lib.benchmark.cases import BATCH, BLOCKS, DROPOUT, TOP, WIDTH, Case
 
 
@@ -187,7 +186,7 @@ def peer_side(case: Case, setup: Setup) -> Side:
         "top": TOP,
     }
     # -I: this library's folder must not be where the other interpreter looks for modules
-    command = [setup.peer, "-I", str(Path(benchmark_peer.__file__).resolve())]
+    command = [setup.peer, "-I", str(Path(__file__).resolve().with_name("peer.py"))]
     return Side(f"the peer of {case.name}", command, settings, setup.threads)
 
 
