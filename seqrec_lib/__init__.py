@@ -1,96 +1,125 @@
 """SASRec and SSE-PT, their data, training, evaluation and figures, small enough to be read.
 
-Everything public can be imported from here; a module is loaded when one of its names is first used.
+Everything public can be imported from here, and figures from `seqrec_lib.plots`. To read the code,
+begin with the rooms of the core, in this order:
+
+    data        interactions become a data set of sequences
+    network     layers: attention, feed-forward, normalisation
+    models      SASRec and SSE-PT, made of these layers
+    training    batches, losses, the training loop
+    evaluation  ranks, metrics, baselines, lists of recommendations
+
+`common` and `network.fast` are the machine room, `plots` draws, and `reproduce` and `benchmark`
+prove what the README claims.
 """
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqrec_lib.common.version import __version__ as __version__
 
-_HOME = {
-    "seqrec_lib.data.sequences": ("Sequences",),
-    "seqrec_lib.data.padding": ("pad_sequences",),
-    "seqrec_lib.data.dataset": ("SASRecDataSet",),
-    "seqrec_lib.data.preparation": (
-        "filter_ratings",
-        "prepare",
-    ),
-    "seqrec_lib.data.movielens": ("load_movielens",),
-    "seqrec_lib.data.loading": ("load_for_notebook",),
-    "seqrec_lib.data.readers": ("read_interactions",),
-    "seqrec_lib.data.sample.world": ("make_sample",),
-    "seqrec_lib.network.layers": (
-        "Encoder",
-        "EncoderLayer",
-        "LayerNormalization",
-        "MultiHeadAttention",
-        "PointWiseFeedForward",
-    ),
-    "seqrec_lib.models.recommenders": ("SASREC", "SSEPT"),
-    "seqrec_lib.models.files": (
-        "build_model",
-        "read_weights",
-    ),
-    "seqrec_lib.models.trained": (
-        "load_trained",
-        "trained_models",
-    ),
-    "seqrec_lib.training.losses": (
-        "BCE",
-        "GBCE",
-        "CrossEntropy",
-        "SampledSoftmax",
-    ),
-    "seqrec_lib.training.sampling": ("WarpSampler",),
-    "seqrec_lib.evaluation.ranking": (
-        "full_ranks",
-        "sampled_ranks",
-    ),
-    "seqrec_lib.evaluation.metrics": (
-        "compare",
-        "summarise",
-    ),
-    "seqrec_lib.evaluation.baselines": (
-        "ItemKNN",
-        "MarkovChain",
-        "Popularity",
-    ),
-    "seqrec_lib.evaluation.recommendation": (
-        "recommend",
-        "similar_items",
-    ),
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
-__all__ = sorted(_MODULE_OF)
-
+# All public names. Type checkers and editors read these lines as imports. At run time they are only
+# a list, and a module is loaded when one of its names is first used (PEP 562): so each name is here
+# once, and `import seqrec_lib` is quick.
 if TYPE_CHECKING:
-    from seqrec_lib.data.dataset import SASRecDataSet
-    from seqrec_lib.data.loading import load_for_notebook
-    from seqrec_lib.data.movielens import load_movielens
-    from seqrec_lib.data.padding import pad_sequences
-    from seqrec_lib.data.preparation import filter_ratings, prepare
-    from seqrec_lib.data.readers import read_interactions
-    from seqrec_lib.data.sample.world import make_sample
-    from seqrec_lib.data.sequences import Sequences
-    from seqrec_lib.evaluation.baselines import ItemKNN, MarkovChain, Popularity
-    from seqrec_lib.evaluation.metrics import compare, summarise
-    from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
-    from seqrec_lib.evaluation.recommendation import recommend, similar_items
-    from seqrec_lib.models.files import build_model, read_weights
-    from seqrec_lib.models.recommenders import SASREC, SSEPT
-    from seqrec_lib.models.trained import load_trained, trained_models
-    from seqrec_lib.network.layers import (
-        Encoder,
-        EncoderLayer,
-        LayerNormalization,
-        MultiHeadAttention,
-        PointWiseFeedForward,
+    from seqrec_lib.benchmark.cases import sequence_flops as sequence_flops
+    from seqrec_lib.common.distributed import World as World
+    from seqrec_lib.common.distributed import processes as processes
+    from seqrec_lib.data.dataset import SASRecDataSet as SASRecDataSet
+    from seqrec_lib.data.loading import load_dataset as load_dataset
+    from seqrec_lib.data.loading import load_for_notebook as load_for_notebook
+    from seqrec_lib.data.movielens import load_movielens as load_movielens
+    from seqrec_lib.data.padding import pad_sequences as pad_sequences
+    from seqrec_lib.data.preparation import filter_ratings as filter_ratings
+    from seqrec_lib.data.preparation import prepare as prepare
+    from seqrec_lib.data.readers import read_interactions as read_interactions
+    from seqrec_lib.data.sample.world import make_sample as make_sample
+    from seqrec_lib.data.sequences import Sequences as Sequences
+    from seqrec_lib.data.unseen import Complement as Complement
+    from seqrec_lib.evaluation.baselines import ItemKNN as ItemKNN
+    from seqrec_lib.evaluation.baselines import MarkovChain as MarkovChain
+    from seqrec_lib.evaluation.baselines import Popularity as Popularity
+    from seqrec_lib.evaluation.metrics import compare as compare
+    from seqrec_lib.evaluation.metrics import summarise as summarise
+    from seqrec_lib.evaluation.metrics import user_values as user_values
+    from seqrec_lib.evaluation.protocols import both_protocols as both_protocols
+    from seqrec_lib.evaluation.protocols import (
+        expected_sampled_hit_rate as expected_sampled_hit_rate,
     )
-    from seqrec_lib.training.losses import BCE, GBCE, CrossEntropy, SampledSoftmax
-    from seqrec_lib.training.sampling import WarpSampler
+    from seqrec_lib.evaluation.protocols import pairs_table as pairs_table
+    from seqrec_lib.evaluation.protocols import protocol_table as protocol_table
+    from seqrec_lib.evaluation.ranking import candidate_ranks as candidate_ranks
+    from seqrec_lib.evaluation.ranking import full_ranks as full_ranks
+    from seqrec_lib.evaluation.ranking import sampled_candidates as sampled_candidates
+    from seqrec_lib.evaluation.ranking import sampled_ranks as sampled_ranks
+    from seqrec_lib.evaluation.ranks import Ranks as Ranks
+    from seqrec_lib.evaluation.ranks import Scorer as Scorer
+    from seqrec_lib.evaluation.ranks import rank_of_target as rank_of_target
+    from seqrec_lib.evaluation.recommendation import Strangers as Strangers
+    from seqrec_lib.evaluation.recommendation import recommend as recommend
+    from seqrec_lib.evaluation.recommendation import similar_items as similar_items
+    from seqrec_lib.evaluation.recommendation import top_items as top_items
+    from seqrec_lib.models.files import build_model as build_model
+    from seqrec_lib.models.files import load_model as load_model
+    from seqrec_lib.models.files import read_weights as read_weights
+    from seqrec_lib.models.files import save_model as save_model
+    from seqrec_lib.models.fit import fit as fit
+    from seqrec_lib.models.recommenders import SASREC as SASREC
+    from seqrec_lib.models.recommenders import SSEPT as SSEPT
+    from seqrec_lib.models.sasrec import SASRecConfig as SASRecConfig
+    from seqrec_lib.models.ssept import SSEPTConfig as SSEPTConfig
+    from seqrec_lib.models.trained import load_trained as load_trained
+    from seqrec_lib.models.trained import trained_models as trained_models
+    from seqrec_lib.network.layers import Encoder as Encoder
+    from seqrec_lib.network.layers import EncoderLayer as EncoderLayer
+    from seqrec_lib.network.layers import LayerNormalization as LayerNormalization
+    from seqrec_lib.network.layers import MultiHeadAttention as MultiHeadAttention
+    from seqrec_lib.network.layers import PointWiseFeedForward as PointWiseFeedForward
+    from seqrec_lib.network.model import SequenceModel as SequenceModel
+    from seqrec_lib.network.rows import PaddedRows as PaddedRows
+    from seqrec_lib.network.sdpa import FusedRows as FusedRows
+    from seqrec_lib.reproduce.comparison import REPRODUCTION_TOLERANCE as REPRODUCTION_TOLERANCE
+    from seqrec_lib.reproduce.comparison import compare_with_paper as compare_with_paper
+    from seqrec_lib.reproduce.comparison import verdict as verdict
+    from seqrec_lib.reproduce.cost import run_cost as run_cost
+    from seqrec_lib.reproduce.deviations import deviations_from_papers as deviations_from_papers
+    from seqrec_lib.reproduce.planning import plan_runs as plan_runs
+    from seqrec_lib.reproduce.protocols_table import baselines_beside_runs as baselines_beside_runs
+    from seqrec_lib.reproduce.published import published_results as published_results
+    from seqrec_lib.reproduce.published import published_value as published_value
+    from seqrec_lib.reproduce.recorded import recorded_curve as recorded_curve
+    from seqrec_lib.reproduce.recorded import recorded_ranks as recorded_ranks
+    from seqrec_lib.reproduce.recorded import recorded_runs as recorded_runs
+    from seqrec_lib.reproduce.recorded import recorded_table as recorded_table
+    from seqrec_lib.reproduce.recorded import run_label as run_label
+    from seqrec_lib.reproduce.run import CANDIDATE_SEED as CANDIDATE_SEED
+    from seqrec_lib.reproduce.run import run_recipe as run_recipe
+    from seqrec_lib.reproduce.tables import REPRODUCED_TABLES as REPRODUCED_TABLES
+    from seqrec_lib.reproduce.tables import find_recipes as find_recipes
+    from seqrec_lib.training.assembly import steps_an_epoch as steps_an_epoch
+    from seqrec_lib.training.engine import PaddedEngine as PaddedEngine
+    from seqrec_lib.training.losses import BCE as BCE
+    from seqrec_lib.training.losses import GBCE as GBCE
+    from seqrec_lib.training.losses import CrossEntropy as CrossEntropy
+    from seqrec_lib.training.losses import SampledSoftmax as SampledSoftmax
+    from seqrec_lib.training.options import TrainingOptions as TrainingOptions
+    from seqrec_lib.training.sampling import Batch as Batch
+    from seqrec_lib.training.sampling import WarpSampler as WarpSampler
+    from seqrec_lib.training.sse import SSE as SSE
+
+_MODULE_OF = {
+    alias.name: statement.module
+    for block in ast.parse(Path(__file__).read_text(encoding="utf-8")).body
+    if isinstance(block, ast.If)
+    for statement in block.body
+    if isinstance(statement, ast.ImportFrom) and statement.module
+    for alias in statement.names
+}
+__all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
@@ -100,4 +129,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

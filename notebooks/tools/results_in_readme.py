@@ -13,15 +13,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from seqrec_lib.reproduce import papers, recorded
-from seqrec_lib.reproduce.recipes import PRINTED_AS, rows_of
+from seqrec_lib.reproduce.comparison import compare_with_paper
+from seqrec_lib.reproduce.recipe import PRINTED_AS
+from seqrec_lib.reproduce.recorded import RESULTS_FOLDER
+from seqrec_lib.reproduce.tables import find_recipes
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 LINE = re.compile(r'^\| *([^|]*?) *\|.*\| *(`(\S+) --rows "([^"]+)"`) *\|$', re.MULTILINE)
 
 
 def cells(row: pd.Series) -> list[str]:
-    """What stands between title and command, from one row of `papers.comparison`."""
+    """What stands between title and command, from one row of `compare_with_paper`."""
     ours = f"{row['ours']:.4f}"
     if row["seeds"] > 1:
         ours += f" ({row['lowest']:.4f} to {row['highest']:.4f})"
@@ -29,7 +31,7 @@ def cells(row: pd.Series) -> list[str]:
     return [f"{row['epochs']:.0f}", f"{row['seeds']}", ours, paper, f"{row['ours_full']:.4f}"]
 
 
-def with_results(text: str, results: Path = recorded.RESULTS) -> str:
+def with_results(text: str, results: Path = RESULTS_FOLDER) -> str:
     """The text with every line of results written anew.
 
     Raises ValueError for a line whose table or row there is not, or whose row has no run.
@@ -37,11 +39,11 @@ def with_results(text: str, results: Path = recorded.RESULTS) -> str:
 
     @cache  # forty lines come from seven tables
     def comparison(table: str) -> pd.DataFrame:
-        return papers.comparison(table, results)
+        return compare_with_paper(table, results)
 
     def line(found: re.Match[str]) -> str:
         title, command, table, name = found.groups()
-        (recipe,) = rows_of(table, [name])
+        (recipe,) = find_recipes(table, [name])
         beside = comparison(table)
         ours = (beside["row"] == name) & (beside["dataset"] == PRINTED_AS[recipe.dataset])
         row = beside[ours].iloc[0]

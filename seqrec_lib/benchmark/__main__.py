@@ -30,10 +30,10 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from seqrec_lib.benchmark import curves as benchmark_scaling
-from seqrec_lib.benchmark.rows import ROWS, Row
-from seqrec_lib.benchmark.table import about_runs, listed, notes, table, table_of
-from seqrec_lib.benchmark.turns import Result, Setup, SideFailedError, measure, our_side
+from seqrec_lib.benchmark.cases import CASES, Case
+from seqrec_lib.benchmark.curves import curve_titles, run_curves
+from seqrec_lib.benchmark.interleaved import Result, Setup, SideFailedError, measure, our_side
+from seqrec_lib.benchmark.report import about_runs, listed, notes, table, table_of
 from seqrec_lib.benchmark.worker import save_dataset
 from seqrec_lib.common.provenance import processor
 from seqrec_lib.common.version import __version__
@@ -55,13 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--json {options.json}: there is no such folder")
     if options.record and not Path(options.record).is_dir():
         parser.error(f"--record {options.record}: there is no such folder")
-    curves = [name for name in options.rows or () if name in benchmark_scaling.names()]
+    curves = [name for name in options.rows or () if name in curve_titles()]
     if curves:
         if len(curves) < len(options.rows) or options.device != "cpu" or options.profile:
             parser.error(f"--rows {curves[0]} is a curve: ask for curves alone, on the CPU")
         return _curves(curves, options)
     try:
-        rows = choose_rows(options.rows, options.device)
+        cases = choose_cases(options.rows, options.device)
         dataset = load_dataset(options.data)
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         machine = about_machine()
         print(f"Data: {Path(options.data).name}, {dataset!r}", *machine, sep="\n")
         if options.profile:
-            return _profile(rows, setup)
-        results, problems = _measure(rows, setup)
+            return _profile(cases, setup)
+        results, problems = _measure(cases, setup)
     if results:
         print("", *about_runs(results), "", table_of(results), "", notes(results), sep="\n")
     problems += [result.peer_error for result in results if result.peer_error]
@@ -95,17 +95,17 @@ def _curves(names: Sequence[str], options: argparse.Namespace) -> int:
     print(*machine, sep="\n")
     folder = Path(options.record) if options.record else None
     label = machine[0].removeprefix("Machine: ") + f", torch {torch.__version__}"
-    problems = benchmark_scaling.run(names, options.data, label, folder)
+    problems = run_curves(names, options.data, label, folder)
     for problem in problems:
         print(f"\n{problem}", file=sys.stderr)
     return 1 if problems else 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    width = max(len(row.name) for row in ROWS)
-    listed = "\n".join(f"  {row.name:{width}}  {row.title}" for row in ROWS)
+    width = max(len(case.name) for case in CASES)
+    listed = "\n".join(f"  {case.name:{width}}  {case.title}" for case in CASES)
     listed += "\n\ncurves (not among the rows that are measured when none is named):\n"
-    listed += "\n".join(f"  {n:{width}}  {t}" for n, t in benchmark_scaling.names().items())
+    listed += "\n".join(f"  {n:{width}}  {t}" for n, t in curve_titles().items())
     parser = argparse.ArgumentParser(
         prog="python -m seqrec_lib.benchmark",
         description="How fast the library is on this machine, in one table.",
@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a MovieLens release (default ml-1m), a file of `user item` lines, or `sample`",
     )
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="some rows only, see below")
-    parser.add_argument("--repeats", type=int, default=3, help="timed turns of a row (default 3)")
+    parser.add_argument("--repeats", type=int, default=3, help="timed rounds of a row (default 3)")
     parser.add_argument(
         "--peer-python", metavar="PATH", help="the Python of an environment with RecTools 0.19"
     )
@@ -135,49 +135,49 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def choose_rows(names: Sequence[str] | None, device: str) -> list[Row]:
-    """The rows of these names, in the table's order; None: all that this device can do.
+def choose_cases(names: Sequence[str] | None, device: str) -> list[Case]:
+    """The cases of these names, in the table's order; None: all that this device can do.
 
-    Raises ValueError for a name that there is not, or that wants another device.
+    Raises ValueError for an unknown name, and for one that needs another device.
     """
-    known = {row.name: row for row in ROWS}
+    known = {case.name: case for case in CASES}
     for name in names or ():
         if name not in known:
             raise ValueError(f"--rows {name}: there is no such row; choose from {', '.join(known)}")
         if known[name].gpu_only and device != "cuda":
             raise ValueError(f"--rows {name}: this one is for a GPU, add --device cuda")
     if names:
-        return [row for row in ROWS if row.name in names]
-    return [row for row in ROWS if device == "cuda" or not row.gpu_only]
+        return [case for case in CASES if case.name in names]
+    return [case for case in CASES if device == "cuda" or not case.gpu_only]
 
 
-def _measure(rows: Sequence[Row], setup: Setup) -> tuple[list[Result], list[str]]:
-    """The rows that could be measured, and what went wrong with the others."""
+def _measure(cases: Sequence[Case], setup: Setup) -> tuple[list[Result], list[str]]:
+    """The cases that could be measured, and what went wrong with the others."""
     results: list[Result] = []
     problems: list[str] = []
-    sides = sum(2 if setup.peer and row.peer else 1 for row in rows)
-    bar = tqdm(total=sides * (setup.repeats + 1), unit="turn", file=sys.stdout, leave=False)
+    sides = sum(2 if setup.peer and case.peer else 1 for case in cases)
+    bar = tqdm(total=sides * (setup.repeats + 1), unit="round", file=sys.stdout, leave=False)
     with bar:
-        for row in rows:
-            bar.set_description(row.name)
+        for case in cases:
+            bar.set_description(case.name)
             try:
-                results.append(measure(row, setup, bar.update))
+                results.append(measure(case, setup, bar.update))
             except SideFailedError as failure:
                 problems.append(str(failure))
             except KeyboardInterrupt:
-                problems.append(f"interrupted in {row.name}: the rows before it stand")
+                problems.append(f"interrupted in {case.name}: the rows before it stand")
                 break
     return results, problems
 
 
-def _profile(rows: Sequence[Row], setup: Setup) -> int:
-    rows = [row for row in rows if row.trains]
-    if not rows:
+def _profile(cases: Sequence[Case], setup: Setup) -> int:
+    cases = [case for case in cases if case.trains]
+    if not cases:
         print("--profile is for epochs: none was chosen by --rows", file=sys.stderr)
         return 1
-    for row in rows:
+    for case in cases:
         try:
-            with our_side(row, setup, profile=True) as side:
+            with our_side(case, setup, profile=True) as side:
                 found = side.hear()["profile"]
         except SideFailedError as failure:
             print(failure, file=sys.stderr)
@@ -189,7 +189,7 @@ def _profile(rows: Sequence[Row], setup: Setup) -> int:
         ]
         where = "on the GPU" if setup.device == "cuda" else "by one thread"
         print(
-            f"\n{row.title}: {found['total_ms']:.1f} ms a step {where}, mean of {found['steps']}; "
+            f"\n{case.title}: {found['total_ms']:.1f} ms a step {where}, mean of {found['steps']}; "
             f"{found['compiled_share']:.0%} of it in compiled loops\n",
             table(head, lines),
             sep="\n",

@@ -21,7 +21,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from seqrec_lib.benchmark import points
-from seqrec_lib.benchmark.table import table
+from seqrec_lib.benchmark.report import table
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,12 @@ CURVES = (
 )
 
 
-def names() -> dict[str, str]:
+def curve_titles() -> dict[str, str]:
     """Title by name, for the command line."""
     return {curve.name: curve.title for curve in CURVES}
 
 
-def run(chosen: Sequence[str], data: str, machine: str, folder: Path | None) -> list[str]:
+def run_curves(chosen: Sequence[str], data: str, machine: str, folder: Path | None) -> list[str]:
     """Measure the curves of these names, print their tables; what went wrong.
 
     data: for the curve that trains on real data. machine: a line about it. folder: for the CSVs.

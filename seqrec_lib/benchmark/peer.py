@@ -4,7 +4,7 @@ RecTools wants older numpy and pandas than this library, so another Python measu
 `python -m seqrec_lib.benchmark --peer-python PATH` names runs this file alone. Nothing of the
 library is imported here, and what the library does not depend on is imported by name.
 
-`Turns` and `peak_memory` are the library's side too: both are timed and weighed in the same way.
+`Rounds` and `peak_memory` are the library's side too: both are timed and weighed in the same way.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from typing import Any
 _KNOWN = {"BCE", "softmax"}
 
 
-class Turns:
+class Rounds:
     """A measured process's end of the talk with the benchmark: work when told to, then tell.
 
-    A line "go" on standard input is a turn; answers are lines of JSON on standard output. What
+    A line "go" on standard input is a round; answers are lines of JSON on standard output. What
     libraries print goes to standard error from here on.
     """
 
@@ -67,50 +67,50 @@ def peak_memory() -> float | None:
 
 
 def main(settings: dict[str, Any]) -> None:
-    """Measure one row. settings: what a row of `benchmark_rows` says of its peer, and
+    """Measure one case. settings: what a case of `cases` says of its peer, and
 
-    data (the npz file of flat sequences), turns, batch_size, width, blocks, dropout, top, threads
+    data (the npz file of flat sequences), rounds, batch_size, width, blocks, dropout, top, threads
     (or None) and device ("cpu" or "cuda").
     """
-    turns = Turns()
+    rounds = Rounds()
     warnings.simplefilter("ignore")  # RecTools' and Lightning's, about dtypes and workers
     import torch
 
     if settings["threads"]:
         torch.set_num_threads(settings["threads"])
-    work: Callable[[Turns, dict[str, Any]], None] = {"train": _train, "recommend": _recommend}[
+    work: Callable[[Rounds, dict[str, Any]], None] = {"train": _train, "recommend": _recommend}[
         settings["work"]
     ]
-    work(turns, settings)
-    turns.begin()
+    work(rounds, settings)
+    rounds.begin()
     gpu = torch.cuda.max_memory_allocated() / 2**20 if settings["device"] == "cuda" else None
-    turns.say(memory_mb=peak_memory(), gpu_mb=gpu)
+    rounds.say(memory_mb=peak_memory(), gpu_mb=gpu)
 
 
-def _train(turns: Turns, settings: dict[str, Any]) -> None:
-    """Turns are epochs, from Lightning's start of an epoch to its end."""
+def _train(rounds: Rounds, settings: dict[str, Any]) -> None:
+    """Rounds are epochs, from Lightning's start of an epoch to its end."""
     dataset, sequences = _dataset(settings, "train_")
     # Functions, not bound methods: RecTools copies its trainer deeply, with all it refers to.
     callback = import_module("pytorch_lightning.callbacks").LambdaCallback(
-        on_train_epoch_start=lambda *_: turns.begin(),
-        on_train_epoch_end=lambda *_: turns.end(),
+        on_train_epoch_start=lambda *_: rounds.begin(),
+        on_train_epoch_end=lambda *_: rounds.end(),
     )
-    model = _model(settings, settings["loss"], max_epochs=settings["turns"], callbacks=[callback])
-    _ready(turns, sequences)
+    model = _model(settings, settings["loss"], max_epochs=settings["rounds"], callbacks=[callback])
+    _ready(rounds, sequences)
     model.fit(dataset)
 
 
-def _recommend(turns: Turns, settings: dict[str, Any]) -> None:
-    """Turns are lists for all users; the model has seen one batch, which costs the same."""
+def _recommend(rounds: Rounds, settings: dict[str, Any]) -> None:
+    """Rounds are lists for all users; the model has seen one batch, which costs the same."""
     dataset, _ = _dataset(settings, "")
     model = _model(settings, "BCE", max_epochs=1, limit_train_batches=1)
     model.fit(dataset)
     users = dataset.user_id_map.external_ids
-    _ready(turns, len(users))
-    for _ in range(settings["turns"]):
-        turns.begin()
+    _ready(rounds, len(users))
+    for _ in range(settings["rounds"]):
+        rounds.begin()
         model.recommend(users=users, dataset=dataset, k=settings["top"], filter_viewed=True)
-        turns.end()
+        rounds.end()
 
 
 def _dataset(settings: dict[str, Any], split: str) -> tuple[Any, int]:
@@ -164,12 +164,12 @@ def _model(settings: dict[str, Any], loss: str, **trainer: Any) -> Any:
     )
 
 
-def _ready(turns: Turns, sequences: int) -> None:
+def _ready(rounds: Rounds, sequences: int) -> None:
     import torch
 
     names = ("rectools", "torch", "pytorch_lightning", "numpy", "pandas")
     versions = {name: version(name) for name in names}
-    turns.say(
+    rounds.say(
         versions={"python": platform.python_version(), **versions},
         threads=torch.get_num_threads(),
         sequences=sequences,

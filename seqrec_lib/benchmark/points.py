@@ -1,4 +1,4 @@
-"""What `benchmark_scaling` measures at one point: each function is called in a fresh process."""
+"""What `curves` measures at one point: each function is called in a fresh process."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from seqrec_lib.benchmark.made_data import made_dataset, write_ratings
 from seqrec_lib.benchmark.peer import peak_memory
 from seqrec_lib.common.randomness import make_generator
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.preparation import prepare
 from seqrec_lib.data.readers import RATINGS_CSV, read_ratings
-from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.evaluation.recommendation import top_items
 from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.network.rows import PaddedRows
@@ -34,21 +34,7 @@ from seqrec_lib.training.sampling import WarpSampler
 from seqrec_lib.training.sparse import PagedEngine, RowwiseAdam, paged_loss, tables_of
 
 WIDTH, BLOCKS, BATCH, LENGTH = 50, 2, 128, 50
-USERS_25M, FILMS_25M, LARGEST_FILM_25M = (
-    162_541,
-    59_047,
-    209_171,
-)  # MovieLens 25M's README and files
-
-
-def made_dataset(users: int, items: int, length: int, seed: int = 0) -> SASRecDataSet:
-    """Random histories of one length, as flat arrays; popular items have low ids."""
-    rng = np.random.default_rng(seed)
-    chosen = (items * rng.random(users * length, dtype=np.float32) ** 2).astype(np.int32) + 1
-    lengths = np.full(users + 1, length)
-    lengths[0] = 0
-    sequences = Sequences.from_lengths(np.minimum(chosen, items), lengths)
-    return SASRecDataSet.from_sequences(sequences, items)
+EPOCHS = 4  # of `train_by_processes`
 
 
 def step_by_items(items: int, tables: str) -> list[dict[str, Any]]:
@@ -144,7 +130,6 @@ print(json.dumps(prepare_and_train(sys.argv[1], int(sys.argv[2]))))
 
 def prepare_and_train(path: str, steps: int) -> dict[str, Any]:
     """Seconds and peak memory of reading, preparing and some training steps."""
-
     started, before = time.perf_counter(), time.process_time()
     ratings = read_ratings(path, RATINGS_CSV)
     read = time.perf_counter()
@@ -170,13 +155,13 @@ def prepare_and_train(path: str, steps: int) -> dict[str, Any]:
     }
 
 
-def train_by_processes(processes: int, data: str, epochs: int = 4) -> list[dict[str, Any]]:
+def train_by_processes(processes: int, data: str) -> list[dict[str, Any]]:
     """`train_distributed` under torchrun: the loss of each epoch."""
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "history.json"
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
         command += [f"--nproc-per-node={processes}", "-m", "seqrec_lib"]
-        command += ["--data", data, "--epochs", str(epochs), "--dropout", "0", "--threads", "1"]
+        command += ["--data", data, "--epochs", str(EPOCHS), "--dropout", "0", "--threads", "1"]
         command += ["--json", str(found)]
         env = os.environ | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
@@ -188,48 +173,12 @@ def train_by_processes(processes: int, data: str, epochs: int = 4) -> list[dict[
             "processes": processes,
             "epoch": epoch,
             "loss": loss,
-            "seconds": history["seconds"] / epochs,
+            "seconds": history["seconds"] / EPOCHS,
             "test NDCG@10": history["test"][0],
             "data": Path(data).name,
         }
         for epoch, loss in enumerate(history["loss"], start=1)
     ]
-
-
-def write_ratings(path: Path, rows: int, seed: int = 0) -> None:
-    """A csv file of MovieLens 25M's shape: users in order, at least 20 films each, film by film."""
-    rng = np.random.default_rng(seed)
-    users = max(1, min(USERS_25M, rows // 20))
-    shares = rng.lognormal(sigma=1.2, size=users)
-    lengths = 20 + np.floor((rows - 20 * users) * shares / shares.sum()).astype(np.int64)
-    lengths[np.argsort(-lengths)[: rows - lengths.sum()]] += 1
-    raw = np.sort(rng.choice(LARGEST_FILM_25M, FILMS_25M, replace=False)) + 1
-    with path.open("wb") as file:
-        file.write(b"userId,movieId,rating,timestamp\n")
-        for part in np.array_split(np.arange(users), max(1, rows // 1_000_000)):
-            user = np.repeat(part + 1, lengths[part])
-            film = raw[(FILMS_25M * rng.random(len(user)) ** 3).astype(np.int64)]
-            film = film[np.lexsort((film, user))]
-            half = rng.integers(1, 11, len(user))
-            when = rng.integers(789_652_009, 1_574_327_703, len(user))
-            cells = [_digits(user, 6), b",", _digits(film, 6), b",", _digits(half // 2, 1), b"."]
-            cells += [_digits(half % 2 * 5, 1), b",", _digits(when, 10), b"\n"]
-            lines = np.concatenate(
-                [
-                    np.full((len(user), 1), cell[0], np.uint8) if isinstance(cell, bytes) else cell
-                    for cell in cells
-                ],
-                axis=1,
-            )  # (rows, characters), 0 where there is none
-            file.write(lines[lines > 0].tobytes())
-
-
-def _digits(numbers: np.ndarray, width: int) -> np.ndarray:
-    """Whole numbers (N,) as text (N, width) of bytes, 0 in front of the first digit."""
-    text = numbers[:, None] // 10 ** np.arange(width - 1, -1, -1)
-    return np.where((text > 0) | (np.arange(width) == width - 1), text % 10 + 48, 0).astype(
-        np.uint8
-    )
 
 
 def _steps(

@@ -11,17 +11,18 @@ import numpy as np
 from torch.profiler import ProfilerActivity, record_function
 from torch.profiler import profile as torch_profile
 
-from seqrec_lib.benchmark.rows import BATCH, Bench, Row, steps_of
+from seqrec_lib.benchmark.cases import BATCH, Bench, Case
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.network.fast import attention_kernels, kernels, linear_kernels
+from seqrec_lib.training.assembly import steps_an_epoch
 
 STEPS = 8  # enough for the shares to settle
 LINES = 15
 _PREFIX = "compiled: "
 
 
-def profile(row: Row, bench: Bench) -> dict[str, Any]:
-    """Profile training steps of a row.
+def profile(case: Case, bench: Bench) -> dict[str, Any]:
+    """Profile training steps of a case.
 
     On a CPU one thread does them, so that the profiler, which looks at one, sees all the work.
 
@@ -30,9 +31,9 @@ def profile(row: Row, bench: Bench) -> dict[str, Any]:
     """
     on_gpu = bench.device == "cuda"
     data = some_users(bench.dataset, STEPS * BATCH)
-    steps = steps_of(data)
+    steps = steps_an_epoch(data, BATCH)
     bench = replace(bench, dataset=data, threads=bench.threads if on_gpu else 1)
-    work = row.prepare(bench)
+    work = case.prepare(bench)
     work.run()  # compiles, where that is still to be done
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
     with named_kernels(), torch_profile(activities=activities) as profiler:

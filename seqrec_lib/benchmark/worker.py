@@ -1,6 +1,6 @@
-"""The process that does one row of the benchmark: `python -m seqrec_lib.benchmark.worker SETTINGS`.
+"""The process that times one case: `python -m seqrec_lib.benchmark.worker SETTINGS`.
 
-It talks to `benchmark_turns` in the way that `benchmark_peer` says.
+It talks to `interleaved` in the way that `peer.Rounds` describes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqrec_lib.benchmark.peer import Turns, peak_memory
-from seqrec_lib.benchmark.rows import ROWS, Bench
+from seqrec_lib.benchmark.cases import CASES, Bench
+from seqrec_lib.benchmark.peer import Rounds, peak_memory
 from seqrec_lib.common.randomness import make_generator
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.sequences import Sequences
@@ -56,28 +56,28 @@ def _load_dataset(path: str) -> SASRecDataSet:
 
 
 def main(settings: dict[str, Any]) -> None:
-    """Do one row. settings: row (its name), data, turns, threads, device, profile (or not)."""
-    turns = Turns()
+    """Do one case. settings: case (its name), data, rounds, threads, device, profile (or not)."""
+    rounds = Rounds()
     if settings["threads"]:
         torch.set_num_threads(settings["threads"])
-    row = next(row for row in ROWS if row.name == settings["row"])
+    case = next(case for case in CASES if case.name == settings["case"])
     bench = Bench(_load_dataset(settings["data"]), settings["device"], settings["threads"])
     if settings["profile"]:
         from seqrec_lib.benchmark.profile import profile
 
-        turns.say(profile=profile(row, bench))
+        rounds.say(profile=profile(case, bench))
         return
-    work = row.prepare(bench)
-    turns.say(sequences=work.sequences, flops=work.flops, threads=torch.get_num_threads())
-    for _ in range(settings["turns"]):
-        turns.begin()
+    work = case.prepare(bench)
+    rounds.say(sequences=work.sequences, flops=work.flops, threads=torch.get_num_threads())
+    for _ in range(settings["rounds"]):
+        rounds.begin()
         work.run()
-        turns.end(work.parts)
-    turns.begin()
+        rounds.end(work.parts)
+    rounds.begin()
     gpu = torch.cuda.max_memory_allocated() / 2**20 if bench.device == "cuda" else None
     memory = peak_memory()  # before the product below adds to it
-    gflops = matmul_gflops(bench.device, row.precision)
-    turns.say(memory_mb=memory, gpu_mb=gpu, matmul_gflops=gflops)
+    gflops = matmul_gflops(bench.device, case.precision)
+    rounds.say(memory_mb=memory, gpu_mb=gpu, matmul_gflops=gflops)
 
 
 if __name__ == "__main__":

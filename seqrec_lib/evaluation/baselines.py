@@ -16,7 +16,7 @@ _SIMILARITIES_AT_ONCE = 2**24
 
 
 class Popularity:
-    """Everybody gets what most people had: the score of an item is its count in training.
+    """The same list for all users: the score of an item is its count in training.
 
     Attributes:
         item_num: I.
@@ -92,10 +92,10 @@ class MarkovChain:
 
 
 class ItemKNN:
-    """What the same people had: similar items of the latest ones in the history, added up.
+    """What the same users had: items similar to the latest ones in the history, added up.
 
     The similarity of two items is the cosine of their columns in the user × item matrix of zeros
-    and ones: people with both / sqrt(people with one × people with the other). The score of an
+    and ones: users with both / sqrt(users with one × users with the other). The score of an
     item is the sum of its similarities to the history's items of which it is a near neighbour
     (Deshpande and Karypis 2004, TOIS 22(1), section 4). Order in the history plays no part.
 

@@ -1,7 +1,7 @@
 """What recommendation lists look like as a whole: how much of the catalogue, and how popular.
 
-Accuracy does not show whether everybody is told the same hundred films. These measures do. They
-take the lists themselves, a table of item ids with one row per user, and need no targets.
+Accuracy does not show whether all users get the same hundred films. These measures do. They take
+the lists themselves, item ids with one row per user, and need no targets.
 """
 
 from __future__ import annotations
@@ -9,37 +9,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy import stats
-
-
-def catalogue_coverage(top_items: np.ndarray, item_num: int) -> float:
-    """The share of all items that is in at least one list (Ge et al., RecSys 2010, section 3.1).
-
-    Args:
-        top_items: int (U, k) item ids 1..item_num; 0 where a list is shorter than k.
-        item_num: the number of items I.
-    """
-    return _coverage(_times_listed(top_items, item_num))
-
-
-def gini(top_items: np.ndarray, item_num: int) -> float:
-    """The Gini index of how often items are listed (Fleder and Hosanagar 2009).
-
-    0: every item is listed equally often; close to 1: few items fill all lists.
-    """
-    return _gini(_times_listed(top_items, item_num))
-
-
-def popularity_bias(top_items: np.ndarray, counts: np.ndarray) -> float:
-    """Average recommendation popularity (Yin et al., VLDB 2012): training interactions per item.
-
-    The mean over users of the mean training count of the items in the list. Read it beside the
-    mean count of the items that people did choose, the targets.
-
-    Args:
-        top_items: int (U, k), 0 where a list is shorter than k; every list has an item.
-        counts: (I+1,) training interactions of each item; counts[0] is not used.
-    """
-    return float(_list_popularity(top_items, counts).mean())
 
 
 def describe_lists(
@@ -51,23 +20,34 @@ def describe_lists(
 ) -> pd.DataFrame:
     """Coverage, popularity and Gini index of lists, with bootstrap intervals over users.
 
+        coverage    the share of all items that is in at least one list (Ge et al., RecSys 2010,
+                    section 3.1)
+        popularity  the mean over users of the mean training count of the items in their list (Yin
+                    et al., VLDB 2012). Read it beside the mean count of the targets, which are what
+                    users did choose.
+        Gini        of how often items are listed (Fleder and Hosanagar 2009). 0: every item is
+                    listed equally often; close to 1: a few items fill all lists.
+
     The interval is the value ± z bootstrap standard errors. The percentile interval, which
     `metrics.summarise` uses, would be wrong here: a resample holds some two thirds of the users, so
     that it covers less than they all do, and the interval would lie below the value itself.
 
     Args:
-        top_items: int (U, k) item ids, 0 where a list is shorter than k.
-        counts: int (I+1,) training interactions of each item.
+        top_items: int (U, k) item ids, 0 where a list is shorter than k; no list is empty.
+        counts: int (I+1,) training interactions of each item; counts[0] is not used.
 
     Returns:
         A table indexed by metric, "coverage@k" and so on, with columns value, low, high.
+
+    Raises:
+        ValueError: no users, an item beyond I, an empty list, or a confidence outside (0, 1).
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, such as 0.95, got {confidence}")
     users, k = top_items.shape
     item_num = len(counts) - 1
-    popularity = _list_popularity(top_items, counts)
     listed = _times_listed(top_items, item_num)
+    popularity = _list_popularity(top_items, counts)
     value = np.array([_coverage(listed), popularity.mean(), _gini(listed)])
     again = np.empty((resamples, 3))
     rng = np.random.default_rng(seed)

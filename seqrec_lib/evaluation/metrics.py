@@ -1,7 +1,7 @@
 """From ranks to metrics: values, intervals over users, and the comparison of two models.
 
-All metrics are expectations under a random order of ties. With `better` rivals ahead and `tied`
-rivals level, the target is equally likely to stand in each of the places better + 1 to
+All metrics are expectations under a random order of ties. With `better` candidates ahead and
+`tied` candidates level, the target is equally likely to stand in each of the places better + 1 to
 better + tied + 1, so a metric that pays g(p) for place p is the mean of g over these places. A
 model that scores everything the same then gets exactly what chance gets.
 """

@@ -25,14 +25,12 @@ def both_protocols(
     split: str = "test",
     num_negatives: int = 100,
     seed: int = 0,
-    batch_size: int = 256,
-    progress: bool = False,
 ) -> RanksByProtocol:
-    """Ranks every model among the same sampled candidates, and among all items.
+    """Rank every model among the same sampled candidates, and among all items.
 
     Args:
         models: name → model or baseline.
-        dataset, split, num_negatives, seed, batch_size, progress: as in `ranking.sampled_ranks`.
+        dataset, split, num_negatives, seed: as in `sampled_ranks`.
 
     Returns:
         {"sampled": {name: Ranks}, "full": {name: Ranks}}
@@ -42,13 +40,9 @@ def both_protocols(
     candidates = sampled_candidates(dataset, split, num_negatives, seed)
     return {
         "sampled": {
-            name: candidate_ranks(model, dataset, candidates, batch_size, progress)
-            for name, model in models.items()
+            name: candidate_ranks(model, dataset, candidates) for name, model in models.items()
         },
-        "full": {
-            name: full_ranks(model, dataset, split, True, batch_size, progress)
-            for name, model in models.items()
-        },
+        "full": {name: full_ranks(model, dataset, split) for name, model in models.items()},
     }
 
 
@@ -59,20 +53,16 @@ def protocol_table(
     num_negatives: int = 100,
     seed: int = 0,
     ks: Sequence[int] = (10,),
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    batch_size: int = 256,
-    progress: bool = False,
     ranks: RanksByProtocol | None = None,
 ) -> pd.DataFrame:
     """Every model by every metric and both protocols, with intervals and the order of the models.
 
     Args:
         models: name → model or baseline.
-        dataset, split, num_negatives, seed, batch_size, progress: as in `ranking.sampled_ranks`.
+        dataset, split, num_negatives, seed: as in `sampled_ranks`; the seed is that of the
+            intervals over users, too.
         ks: cut-offs; the lists whose coverage, popularity and Gini index are given are as long as
             the last one.
-        confidence, resamples: of the intervals over users.
         ranks: of `both_protocols` with the same arguments, if they are there already.
 
     Returns:
@@ -81,18 +71,18 @@ def protocol_table(
         more is not always better.
     """
     if ranks is None:
-        ranks = both_protocols(models, dataset, split, num_negatives, seed, batch_size, progress)
+        ranks = both_protocols(models, dataset, split, num_negatives, seed)
     parts = []
     for protocol, by_model in ranks.items():
         for name, its_ranks in by_model.items():
-            table = summarise(its_ranks, ks, confidence, resamples, seed)
+            table = summarise(its_ranks, ks, seed=seed)
             parts.append(table.assign(protocol=protocol, model=name))
     counts = np.bincount(dataset.train.items, minlength=dataset.itemnum + 1)
     before = dataset.sequences.without_last(np.full(dataset.usernum + 1, held_back(split)))
     for name, model in models.items():
         users = ranks["full"][name].users
-        items, _ = top_items(model, before, users, k=ks[-1], batch_size=batch_size)
-        table = describe_lists(items, counts, confidence, resamples, seed)
+        items, _ = top_items(model, before, users, k=ks[-1])
+        table = describe_lists(items, counts, seed=seed)
         parts.append(table.assign(protocol="lists", model=name))
     table = pd.concat(parts).reset_index()
     order = table.groupby(["protocol", "metric"])["value"].rank(ascending=False, method="min")

@@ -1,12 +1,11 @@
 """The two protocols in use: the target among sampled items, and among all items.
 
-Who competes with the target changes published numbers more than most models do. Both protocols are
-one call here and hand on `Ranks`, so that they can be looked at side by side.
+Who competes with the target changes published numbers more than most models do. Each protocol
+is one call and returns `Ranks`, so that the two can be compared.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from seqrec_lib.common.distributed import current
 from seqrec_lib.common.memory import says_what_to_lower
@@ -24,21 +22,13 @@ from seqrec_lib.data.unseen import Complement
 from seqrec_lib.data.weighted import WeightedComplement
 from seqrec_lib.evaluation.ranks import Ranks, Scorer, rank_of_target
 
-__all__ = [
-    "Candidates",
-    "Ranks",
-    "Scorer",
-    "candidate_ranks",
-    "full_ranks",
-    "held_back",
-    "rank_of_target",
-    "sampled_candidates",
-    "sampled_ranks",
-]
-
 _RELEASED_USERS = 10_000  # the papers' code evaluates no more
 _SCORES_AT_ONCE = 2**25  # 128 MiB of float32
 _USERS_AT_ONCE = 2**14  # for which negatives are drawn
+_NOT_AS_RELEASED = (
+    "as_released is the authors' rule, which repeats negatives, draws them uniformly and may draw "
+    "the validation item: drop as_released, or exclude_valid, replace=False and popularity_weighted"
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +56,7 @@ def sampled_candidates(
     popularity_weighted: bool = False,
     as_released: bool = False,
 ) -> Candidates:
-    """Draws the candidates of the sampled protocol (SASRec, section IV-B; SSE-PT, section 4).
+    """Draw the candidates of the sampled protocol (SASRec, section IV-B; SSE-PT, section 4).
 
     Negatives are drawn from the items that the user does not have in training, and are never the
     target. The same seed gives the same candidates, whatever model is scored later.
@@ -90,35 +80,18 @@ def sampled_candidates(
     if num_negatives < 1:
         raise ValueError(f"num_negatives must be at least 1, got {num_negatives}")
     if as_released and (exclude_valid or not replace or popularity_weighted):
-        raise ValueError(
-            "as_released is the authors' rule, which repeats negatives, draws them uniformly and "
-            "may draw the validation item: drop as_released, or exclude_valid, replace=False and "
-            "popularity_weighted"
-        )
-    targets = _targets(dataset, split)
+        raise ValueError(_NOT_AS_RELEASED)
     generator = torch.Generator().manual_seed(seed)
-    users = np.flatnonzero(targets)
-    if as_released and dataset.usernum > _RELEASED_USERS:
-        some = torch.randperm(dataset.usernum, generator=generator)[:_RELEASED_USERS] + 1
-        users = np.intersect1d(users, some.numpy())
-    also = [] if as_released else [targets]
+    users = _evaluated_users(dataset, split, as_released, generator)
+    excluded = [] if as_released else [_targets(dataset, split)]
     if exclude_valid and split == "test":
-        also.append(dataset.valid_item)
-    draw: Callable[[Tensor, int, torch.Generator], Tensor]
-    if popularity_weighted or not replace:
-        weights = np.ones(dataset.itemnum + 1, dtype=np.int64)
-        if popularity_weighted:
-            weights = np.bincount(dataset.train.items, minlength=dataset.itemnum + 1)
-        unseen = WeightedComplement(dataset.train, dataset.itemnum, weights, also)
-        draw = partial(unseen.draw, replace=replace)
-    else:
-        draw = Complement(dataset.train, dataset.itemnum, also).draw
-    who = torch.from_numpy(users)
+        excluded.append(dataset.valid_item)
     items = torch.empty(len(users), 1 + num_negatives, dtype=torch.int64)
-    items[:, 0] = torch.from_numpy(targets)[who]
+    items[:, 0] = torch.from_numpy(_targets(dataset, split))[users]
+    draw = _draw_from_unseen(dataset, excluded, replace, popularity_weighted)
     for start in range(0, len(users), _USERS_AT_ONCE):
         part = slice(start, start + _USERS_AT_ONCE)
-        items[part, 1:] = draw(who[part], num_negatives, generator)
+        items[part, 1:] = draw(users[part], num_negatives, generator)
     protocol = {
         "protocol": "sampled",
         "split": split,
@@ -130,7 +103,31 @@ def sampled_candidates(
         "ties": "for the target" if as_released else "random order",
         "as released": as_released,
     }
-    return Candidates(who, items, protocol)
+    return Candidates(users, items, protocol)
+
+
+def _evaluated_users(
+    dataset: SASRecDataSet, split: str, as_released: bool, generator: torch.Generator
+) -> Tensor:
+    """int64 (U,): the users with a target; by the authors' rule at most 10,000, drawn."""
+    users = np.flatnonzero(_targets(dataset, split))
+    if as_released and dataset.usernum > _RELEASED_USERS:
+        some = torch.randperm(dataset.usernum, generator=generator)[:_RELEASED_USERS] + 1
+        users = np.intersect1d(users, some.numpy())
+    return torch.from_numpy(users)
+
+
+def _draw_from_unseen(
+    dataset: SASRecDataSet, excluded: list[np.ndarray], replace: bool, popularity_weighted: bool
+) -> Callable[[Tensor, int, torch.Generator], Tensor]:
+    """How negatives are drawn: from all but training items and, for each user, `excluded`."""
+    if replace and not popularity_weighted:
+        return Complement(dataset.train, dataset.itemnum, excluded).draw
+    weights = np.ones(dataset.itemnum + 1, dtype=np.int64)
+    if popularity_weighted:
+        weights = np.bincount(dataset.train.items, minlength=dataset.itemnum + 1)
+    unseen = WeightedComplement(dataset.train, dataset.itemnum, weights, excluded)
+    return partial(unseen.draw, replace=replace)
 
 
 def candidate_ranks(
@@ -138,9 +135,8 @@ def candidate_ranks(
     dataset: SASRecDataSet,
     candidates: Candidates,
     batch_size: int = 256,
-    progress: bool = False,
 ) -> Ranks:
-    """Ranks the targets among candidates that were drawn before.
+    """Rank the targets among candidates that were drawn before.
 
     Draw once, rank many: `sampled_ranks` in two steps, for several models or for every epoch.
     """
@@ -152,7 +148,7 @@ def candidate_ranks(
         scores = _score(scorer, users, histories, items)
         return rank_of_target(scores, 0, users)
 
-    better, tied = _in_batches(scorer, dataset, candidates.users, split, rank, batch_size, progress)
+    better, tied = _in_batches(scorer, dataset, candidates.users, split, rank, batch_size)
     if candidates.protocol["as released"]:
         tied = np.zeros_like(tied)
     among = np.full(len(better), candidates.items.shape[1])
@@ -165,35 +161,21 @@ def sampled_ranks(
     split: str = "test",
     num_negatives: int = 100,
     seed: int = 0,
-    exclude_valid: bool = False,
-    replace: bool = True,
-    popularity_weighted: bool = False,
-    as_released: bool = False,
     batch_size: int = 256,
-    progress: bool = False,
 ) -> Ranks:
-    """Ranks every user's target among itself and `num_negatives` sampled items.
+    """Rank every user's target among itself and `num_negatives` sampled items.
 
     The protocol of both papers. The model is shown everything before the target: at test time the
-    validation item too. Users with at least 3 items have a target. For the other arguments and
-    errors see `sampled_candidates`.
+    validation item too. Users with at least 3 items have a target. For other rules of drawing, and
+    for several models, draw with `sampled_candidates` and rank with `candidate_ranks`.
 
     Args:
         split: "test" (the last item) or "valid" (the one before).
+        num_negatives, seed: see `sampled_candidates`.
         batch_size: users scored at once.
-        progress: show a bar.
     """
-    candidates = sampled_candidates(
-        dataset,
-        split,
-        num_negatives,
-        seed,
-        exclude_valid,
-        replace,
-        popularity_weighted,
-        as_released,
-    )
-    return candidate_ranks(scorer, dataset, candidates, batch_size, progress)
+    candidates = sampled_candidates(dataset, split, num_negatives, seed)
+    return candidate_ranks(scorer, dataset, candidates, batch_size)
 
 
 def full_ranks(
@@ -202,9 +184,8 @@ def full_ranks(
     split: str = "test",
     exclude_seen: bool = True,
     batch_size: int = 256,
-    progress: bool = False,
 ) -> Ranks:
-    """Ranks every user's target among all items.
+    """Rank every user's target among all items.
 
     Args:
         split: "test" (the last item) or "valid" (the one before).
@@ -212,7 +193,6 @@ def full_ranks(
             target competes even where the history holds it.
         batch_size: users scored at once; fewer where the items are so many that the scores would
             take more than 128 MiB.
-        progress: show a bar.
     """
     _check_items(scorer, dataset)
     targets = torch.from_numpy(_targets(dataset, split))
@@ -226,7 +206,7 @@ def full_ranks(
         seen = torch.where(histories == 0, target.unsqueeze(1), histories) - 1
         return rank_of_target(scores, target - 1, users, seen if exclude_seen else None)
 
-    better, tied = _in_batches(scorer, dataset, users, split, rank, batch_size, progress)
+    better, tied = _in_batches(scorer, dataset, users, split, rank, batch_size)
     among = np.full(len(better), dataset.itemnum)
     if exclude_seen:
         before = Complement(
@@ -251,9 +231,8 @@ def _in_batches(
     split: str,
     rank: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
     batch_size: int,
-    progress: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Calls rank(rows, users, histories) for users of similar history length at a time.
+    """Call rank(rows, users, histories) for users of similar history length at a time.
 
     Users sorted by length need little padding; the longest come first, so that what does not fit
     into memory fails at once and not at the end. Several processes take every other batch each.
@@ -265,18 +244,10 @@ def _in_batches(
     order = lengths.argsort(descending=True, stable=True)
     world = current()
     better, tied = torch.zeros(2, len(users), dtype=torch.int64)
-    bar = tqdm(
-        total=len(users),
-        desc=f"ranking ({split})",
-        unit=" users",
-        file=sys.stdout,
-        leave=False,
-        disable=not (progress and world.first),
-    )
     advice = says_what_to_lower(
         "scoring users", "halve it (in `evaluate`: eval_batch_size)", batch_size=batch_size
     )
-    with bar, torch.no_grad(), advice:
+    with torch.no_grad(), advice:
         for rows in order.split(batch_size)[world.rank :: world.size]:
             histories = dataset.sequences.padded(users[rows].numpy(), drop_last=held_back(split))
             better[rows], tied[rows] = (
@@ -285,7 +256,6 @@ def _in_batches(
                     rows, users[rows].to(device), torch.from_numpy(histories).to(device)
                 )
             )
-            bar.update(world.size * len(rows))
     world.all_reduce_([better, tied])
     return better.numpy(), tied.numpy()
 

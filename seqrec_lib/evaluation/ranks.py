@@ -28,7 +28,7 @@ class Scorer(Protocol):
     ) -> Tensor:
         """Scores of what could come next; higher is likelier.
 
-        users (B,) int64 or None for people without an id; histories (B, T) int64, oldest first,
+        users (B,) int64 or None for users without an id; histories (B, T) int64, oldest first,
         0s in front; candidates (B, K) int64 → (B, K), or without candidates all items →
         (B, I + 1), where column i is item i and column 0 is -inf.
         """
@@ -88,7 +88,7 @@ def rank_of_target(
     users: Tensor | np.ndarray | None = None,
     excluded: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Counts, in each row, the candidates that score higher than the target and those that tie.
+    """Count, in each row, the candidates that score higher than the target and those that tie.
 
     Args:
         scores: (B, K), any real type.

@@ -1,4 +1,4 @@
-"""Lists for people: for users of the data set, and for anybody who names a few films.
+"""Lists for users: for those of the data set, and for a new one who names a few films.
 
 A sequential model needs no user to have been trained on: a history is all it looks at. A model with
 an embedding for each user has none for a stranger, and gets `users=None`.
@@ -38,7 +38,7 @@ class HasItemSimilarities(Protocol):
 class Strangers:
     """A scorer that does not tell the model who the users are.
 
-    Wrap a model in it and evaluate both: the difference is what it costs the model to meet a person
+    Wrap a model in it and evaluate both: the difference is what it costs the model to meet a user
     whom it has no embedding for, measured on users whose next item is known.
     """
 

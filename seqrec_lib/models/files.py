@@ -74,9 +74,7 @@ def write_weights(weights: Mapping[str, Tensor], path: Path, metadata: dict[str,
     os.replace(beside, path)
 
 
-def load_model(
-    path: str | Path, into: SequenceModel | None = None
-) -> tuple[SequenceModel, dict[str, Any]]:
+def load_model(path: str | Path, into: SequenceModel | None = None) -> tuple[Any, dict[str, Any]]:
     """The model of a file that `save_model` wrote, on the CPU, and its card. Runs no code of it.
 
     into: for a class of your own, a model of it to be filled; SASREC and SSEPT are made anew.

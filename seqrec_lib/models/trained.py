@@ -154,7 +154,8 @@ def _find(name: str, folder: Path) -> Path:
     raise LookupError(
         f"the weights of {name!r} are not in {folder.parent.name}/{folder.name}. They are part of "
         "a clone of the repository; or make them: "
-        f"{reproduce_command(table, row, seed)}, then python -m seqrec_lib.reproduce.publish with its label"
+        f"{reproduce_command(table, row, seed)}, then "
+        "python -m seqrec_lib.reproduce.publish with its label"
     )
 
 

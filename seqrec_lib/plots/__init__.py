@@ -1,4 +1,9 @@
-"""Every figure of the notebooks. They take tables, arrays and tensors, never models."""
+"""The figures of the notebooks: `from seqrec_lib import plots`, then `plots.lines(table, "share")`.
+
+Figures take tables, arrays and tensors, never models, and import nothing of the library. Read
+`drawing` first (what all figures share), then `charts`; the other files are named after what they
+show. Only this file hands names on.
+"""
 
 from seqrec_lib.plots.attention import (
     attention_maps,
@@ -8,16 +13,16 @@ from seqrec_lib.plots.attention import (
     known_maps,
     number_table,
 )
-from seqrec_lib.plots.diagrams import attention_mask, block, shift, split_cells, tie_orders
-from seqrec_lib.plots.drawing import Drawing, short
-from seqrec_lib.plots.evaluation import curves, differences, order_change, split_in_time, spread
-from seqrec_lib.plots.general import (
+from seqrec_lib.plots.charts import (
     heatmap,
     intervals,
     learning_curves,
     lengths_and_popularity,
     lines,
 )
+from seqrec_lib.plots.diagrams import attention_mask, block, shift, split_cells, tie_orders
+from seqrec_lib.plots.drawing import Drawing, short
+from seqrec_lib.plots.evaluation import curves, differences, order_change, split_in_time, spread
 from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, scatter, side_by_side
 from seqrec_lib.plots.results import by_epoch, effects, paper_and_ours
 from seqrec_lib.plots.scaling import growths, page_of_table, shared_step
@@ -53,6 +58,7 @@ __all__ = [
     "scatter",
     "shared_step",
     "shift",
+    "short",
     "side_by_side",
     "split_cells",
     "split_in_time",

@@ -25,6 +25,7 @@ LINES: tuple[dict[str, Any], ...] = (
     {"color": GREEN, "marker": "^", "linestyle": "-."},
     {"color": PURPLE, "marker": "D", "linestyle": ":"},
 )
+FIVE_LINES = (*LINES, {"color": INK, "marker": "x", "linestyle": (0, (1, 1))})
 SCALE = "cividis"  # made for colour-blind eyes; its lightness only rises
 _INCH = 100  # pixels of an inch on a page
 _SHARP = 1.5  # pixels of the picture for one on the page
@@ -47,9 +48,9 @@ class Drawing(Figure):
         axes.spines[["top", "right"]].set_visible(False)
         return axes
 
-    def sheet(self, columns: int = 1, at: int = 1) -> Axes:
+    def sheet(self) -> Axes:
         """An empty panel without any frame or ticks, for drawing on."""
-        axes = self.add_subplot(1, columns, at)
+        axes = self.add_subplot()
         axes.set(xticks=[], yticks=[])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
@@ -72,25 +73,9 @@ class Drawing(Figure):
 
 
 def _small(picture: io.BytesIO) -> bytes:
-    """The same picture in 256 colours: a third of the bytes in a notebook.
-
-    They are chosen one by one: the next is the one that is shown worst so far, times its pixels.
-    The others, at the edges of letters and lines, take the nearest.
-    """
-    rgb = np.asarray(Image.open(picture).convert("RGB"), dtype=np.int64)
-    packed = rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
-    each, which, count = np.unique(packed, return_inverse=True, return_counts=True)
-    colours = np.stack([each >> 16, each >> 8 & 255, each & 255], axis=1)
-    off = np.full(len(each), 3 * 255**2)  # squared distance to the nearest chosen colour
-    nearest = np.zeros(len(each), dtype=np.uint8)
-    chosen = np.zeros((256, 3), dtype=np.uint8)
-    for number in range(256):
-        chosen[number] = new = colours[(off * count).argmax()]
-        distance = np.square(colours - new).sum(axis=1)
-        nearest[distance < off] = number
-        off = np.minimum(off, distance)
-    small = Image.fromarray(nearest[which].reshape(packed.shape))
-    small.putpalette(chosen.tobytes())
+    """The same picture in 256 colours: a third of the bytes in a notebook."""
+    image = Image.open(picture).convert("RGB")
+    small = image.quantize(256, method=Image.Quantize.MAXCOVERAGE)
     buffer = io.BytesIO()
     small.save(buffer, format="png", optimize=True)
     return buffer.getvalue()

@@ -10,9 +10,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from seqrec_lib.plots.drawing import BLUE, GREY, INK, LINES, ORANGE, Drawing, numbers, short
+from seqrec_lib.plots.drawing import (
+    BLUE,
+    FIVE_LINES,
+    GREY,
+    INK,
+    ORANGE,
+    Drawing,
+    numbers,
+    short,
+)
 
-_FIVE = (*LINES, {"color": INK, "marker": "x", "linestyle": (0, (1, 1))})
 # Rows of a data set by what a split makes of them: colour, marker and size differ
 _ROLES: dict[str, dict[str, Any]] = {
     "train": {"color": BLUE, "marker": "|", "s": 60, "linewidths": 1.2},
@@ -69,8 +77,8 @@ def curves(table: pd.DataFrame, ylabel: str, marks: Mapping[str, float] | None =
 
     marks: what a dashed vertical line means → where it stands.
     """
-    if not 1 <= table.shape[1] <= len(_FIVE):
-        raise ValueError(f"table must have 1 to {len(_FIVE)} columns, not {table.shape[1]}")
+    if not 1 <= table.shape[1] <= len(FIVE_LINES):
+        raise ValueError(f"table must have 1 to {len(FIVE_LINES)} columns, not {table.shape[1]}")
     x = numbers("the index", table.index.to_numpy())
     if (x <= 0).any() or (np.diff(x) <= 0).any():
         raise ValueError("the index must be positive and rise: it stands on a log scale")
@@ -80,14 +88,14 @@ def curves(table: pd.DataFrame, ylabel: str, marks: Mapping[str, float] | None =
     alt = f"{ylabel} as {table.index.name} goes from {x[0]:g} to {x[-1]:g}: {said}."
     drawing = Drawing(8.4, 3.8, alt + (f" Marked: {marked}." if marked else ""))
     axes = drawing.panel()
-    for style, values in zip(_FIVE, columns.values(), strict=False):
+    for style, values in zip(FIVE_LINES, columns.values(), strict=False):
         every = max(1, len(x) // 8)
         axes.plot(x, values, markevery=every, linewidth=2, **style)
     axes.set(xscale="log", xlabel=str(table.index.name), ylabel=ylabel, ylim=(0, None))
     axes.get_xaxis().set_major_formatter("{x:,.0f}")
     top = axes.get_ylim()[1]
     ends = _apart([float(values[-1]) for values in columns.values()], 0.062 * top)
-    for style, name, y in zip(_FIVE, columns, ends, strict=False):
+    for style, name, y in zip(FIVE_LINES, columns, ends, strict=False):
         axes.annotate(
             short(name, 34), (1, y), (6, 0), xycoords=axes.get_yaxis_transform(),
             textcoords="offset points", va="center", color=style["color"], fontweight="bold",
@@ -174,28 +182,28 @@ def differences(table: pd.DataFrame, xlabel: str) -> Drawing:
 def split_in_time(
     panels: Mapping[str, Sequence[tuple[Any, Sequence[str]]]], moments: Sequence[float]
 ) -> Drawing:
-    """What a split makes of each row of some people, along one axis of time.
+    """What a split makes of each row of some users, along one axis of time.
 
-    panels: name of a split → for each person (times (N,) in years, roles (N,)), roles being
-        "train", "test" or "not used". The same people in every panel.
+    panels: name of a split → for each user (times (N,) in years, roles (N,)), roles being
+        "train", "test" or "not used". The same users in every panel.
     moments: one per panel; what lies to the right of it is shaded.
     """
-    counts = {len(people) for people in panels.values()}
+    counts = {len(users) for users in panels.values()}
     if len(counts) != 1 or len(moments) != len(panels):
-        raise ValueError(f"{len(panels)} panels need as many moments and equally many people")
+        raise ValueError(f"{len(panels)} panels need as many moments and equally many users")
     said = []
-    for (name, people), moment in zip(panels.items(), moments, strict=True):
+    for (name, users), moment in zip(panels.items(), moments, strict=True):
         late = sum(
             role == "train" and time > moment
-            for times, roles in people
+            for times, roles in users
             for time, role in zip(times, roles, strict=True)
         )
         said.append(f"{name}: {late} rows of training lie right of the line")
     drawing = Drawing(9.6, 1.3 + 0.3 * counts.pop(), f"Histories in time. {'; '.join(said)}.")
     known: dict[str, Any] = {}
-    for at, ((name, people), moment) in enumerate(zip(panels.items(), moments, strict=True), 1):
+    for at, ((name, users), moment) in enumerate(zip(panels.items(), moments, strict=True), 1):
         axes = drawing.panel(len(panels), at)
-        _people(axes, people)
+        _draw_users(axes, users)
         axes.axvline(moment, color=INK, linestyle="--", linewidth=1)
         axes.axvspan(moment, axes.get_xlim()[1], color=GREY, alpha=0.18, linewidth=0)
         axes.set_title(name, fontsize=10)
@@ -205,11 +213,11 @@ def split_in_time(
     return drawing
 
 
-def _people(axes: Axes, people: Sequence[tuple[Any, Sequence[str]]]) -> None:
-    everyone = np.concatenate([numbers("times", times) for times, _ in people])
+def _draw_users(axes: Axes, users: Sequence[tuple[Any, Sequence[str]]]) -> None:
+    everyone = np.concatenate([numbers("times", times) for times, _ in users])
     for role, style in _ROLES.items():
         x, y = [], []
-        for row, (times, roles) in enumerate(people):
+        for row, (times, roles) in enumerate(users):
             if unknown := set(roles) - set(_ROLES):
                 raise ValueError(f"roles must be among {', '.join(_ROLES)}, not {sorted(unknown)}")
             mine = [time for time, its in zip(times, roles, strict=True) if its == role]
@@ -219,7 +227,7 @@ def _people(axes: Axes, people: Sequence[tuple[Any, Sequence[str]]]) -> None:
             axes.scatter(x, y, label=role, **style)
     margin = 0.04 * (everyone.max() - everyone.min())
     axes.set(xlim=(everyone.min() - margin, everyone.max() + margin))
-    axes.set(ylim=(len(people) - 0.4, -0.6), xlabel="year", yticks=[])
-    axes.set_ylabel("one person a row")
+    axes.set(ylim=(len(users) - 0.4, -0.6), xlabel="year", yticks=[])
+    axes.set_ylabel("one user a row")
     axes.locator_params(axis="x", nbins=5)
     axes.ticklabel_format(axis="x", useOffset=False)

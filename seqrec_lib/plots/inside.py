@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 
 from seqrec_lib.plots.drawing import BLUE, GREY, INK, LINES, SCALE, Drawing, numbers, short
@@ -114,31 +115,23 @@ def film_map(
     )
     drawing = Drawing(9, 6, f"{len(points)} films on a plane: {counted}. {centres}.")
     axes = drawing.panel()
-    rest = group == ""
-    if rest.any():
-        axes.scatter(
-            points[rest, 0],
-            points[rest, 1],
-            s=10,
-            color=GREY,
-            alpha=0.5,
-            linewidths=0,
-            label="others",
-        )
+    if (group == "").any():
+        x, y = points[group == ""].T
+        axes.scatter(x, y, label="others", s=10, color=GREY, alpha=0.5, linewidths=0)
     for kind, style in zip(kinds, LINES, strict=False):
-        mine = points[group == kind]
-        face, marker = style["color"], style["marker"]
+        x, y = points[group == kind].T
         axes.scatter(
-            mine[:, 0],
-            mine[:, 1],
-            s=30,
-            color=face,
-            marker=marker,
-            label=kind,
-            alpha=0.85,
-            edgecolor="white",
-            linewidths=0.4,
-        )
+            x, y, label=kind, s=30, alpha=0.85, edgecolor="white", linewidths=0.4,
+            color=style["color"], marker=style["marker"],
+        )  # fmt: skip
+    _write_titles(axes, points, named)
+    axes.set(xlabel=axes_names[0], ylabel=axes_names[1])
+    axes.legend(frameon=False, ncols=len(kinds) + 1, loc="upper center", bbox_to_anchor=(0.5, 1.1))
+    return drawing
+
+
+def _write_titles(axes: Axes, points: np.ndarray, named: dict[int, str]) -> None:
+    """Titles beside their points, but for those that would lie on an earlier one."""
     written: list[np.ndarray] = []
     room = np.array([0.22, 0.035]) * np.ptp(points, axis=0)  # about what a title takes up
     for number, title in named.items():
@@ -148,9 +141,6 @@ def film_map(
         axes.annotate(
             short(title, 28), points[number], (4, 4), textcoords="offset points", fontsize=8
         )
-    axes.set(xlabel=axes_names[0], ylabel=axes_names[1])
-    axes.legend(frameon=False, ncols=len(kinds) + 1, loc="upper center", bbox_to_anchor=(0.5, 1.1))
-    return drawing
 
 
 def scatter(

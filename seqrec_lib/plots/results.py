@@ -8,9 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqrec_lib.plots.drawing import BLUE, GREY, INK, LINES, ORANGE, PALE, Drawing, numbers, short
+from seqrec_lib.plots.drawing import (
+    BLUE,
+    FIVE_LINES,
+    GREY,
+    INK,
+    LINES,
+    ORANGE,
+    PALE,
+    Drawing,
+    numbers,
+    short,
+)
 
-_FIVE = (*LINES, {"color": INK, "marker": "x", "linestyle": (0, (1, 1))})
 _VERDICTS = {  # fill of our dot
     "reproduced": BLUE,
     "differs": "white",
@@ -18,10 +28,10 @@ _VERDICTS = {  # fill of our dot
 }
 
 
-def paper_and_ours(table: pd.DataFrame, tolerance: float, metric: str = "NDCG@10") -> Drawing:
+def paper_and_ours(table: pd.DataFrame, tolerance: float) -> Drawing:
     """Rows of a printed table: the paper's value with its tolerance, and ours over the seeds.
 
-    table: columns row, paper, ours, lowest, highest, seeds and verdict, as of `papers.comparison`;
+    table: columns row, paper, ours, lowest, highest, seeds and verdict, as of `compare_with_paper`;
     NaN where nothing is printed or nothing was run. Our dot is full where it is reproduced, hollow
     where it differs, a cross where the run was shorter or under other settings.
     """
@@ -39,7 +49,7 @@ def paper_and_ours(table: pd.DataFrame, tolerance: float, metric: str = "NDCG@10
         named = "" if verdict == "nothing printed" else f", {verdict}"
         found = "not run" if np.isnan(b) else f"ours {b:.4f}{named}"
         said.append(f"{row}: {printed}, {found}")
-    drawing = Drawing(9, 1.5 + 0.36 * len(table), f"{metric}, paper and ours. {'; '.join(said)}.")
+    drawing = Drawing(9, 1.5 + 0.36 * len(table), f"NDCG@10, paper and ours. {'; '.join(said)}.")
     axes = drawing.panel()
     band: dict[str, Any] = dict(color=PALE, linewidth=9, solid_capstyle="butt", zorder=0)
     for at, (_, line) in enumerate(table.iterrows()):
@@ -63,7 +73,7 @@ def paper_and_ours(table: pd.DataFrame, tolerance: float, metric: str = "NDCG@10
             color=INK if verdict else GREY,
         )  # fmt: skip
     axes.set_yticks(range(len(table)), [short(str(name), 34) for name in table["row"]])
-    axes.set(xlabel=metric, ylim=(len(table) - 0.4, -0.7))
+    axes.set(xlabel="NDCG@10", ylim=(len(table) - 0.4, -0.7))
     axes.tick_params(axis="y", length=0)
     axes.plot([], [], "D", color=ORANGE, markeredgecolor=INK, label="the paper")
     axes.plot([], [], color=PALE, linewidth=9, label=f"within {tolerance:g}")
@@ -113,16 +123,13 @@ def effects(table: pd.DataFrame, xlabel: str) -> Drawing:
     return drawing
 
 
-def by_epoch(
-    curves: Mapping[str, pd.Series], ylabel: str, levels: Mapping[str, float] | None = None
-) -> Drawing:
+def by_epoch(curves: Mapping[str, pd.Series], ylabel: str) -> Drawing:
     """A quantity by epoch, one line a run; runs may be of different length.
 
-    curves: name of a run → its values, indexed by epoch; up to five. levels: what a dashed
-    horizontal line means → its height.
+    curves: name of a run → its values, indexed by epoch; up to five.
     """
-    if not 1 <= len(curves) <= len(_FIVE):
-        raise ValueError(f"there must be 1 to {len(_FIVE)} curves, not {len(curves)}")
+    if not 1 <= len(curves) <= len(FIVE_LINES):
+        raise ValueError(f"there must be 1 to {len(FIVE_LINES)} curves, not {len(curves)}")
     known = {name: numbers(str(name), values) for name, values in curves.items()}
     said = []
     for name, values in known.items():
@@ -131,20 +138,12 @@ def by_epoch(
             f"{name} from {values[0]:.3f} at epoch {epochs[0]} to {values[-1]:.3f} at "
             f"{epochs[-1]}, highest {values[best]:.3f} at {epochs[best]}"
         )
-    marked = ", ".join(f"{name} {at:.4g}" for name, at in (levels or {}).items())
-    alt = f"{ylabel} by epoch: {'; '.join(said)}." + (f" Levels: {marked}." if marked else "")
-    drawing = Drawing(8.4, 3.8, alt)
+    drawing = Drawing(8.4, 3.8, f"{ylabel} by epoch: {'; '.join(said)}.")
     axes = drawing.panel()
-    for style, (name, values) in zip(_FIVE, known.items(), strict=False):
+    for style, (name, values) in zip(FIVE_LINES, known.items(), strict=False):
         axes.plot(
             curves[name].index, values, label=name, markersize=4,
             markevery=max(1, len(values) // 20), **style,
-        )  # fmt: skip
-    for name, height in (levels or {}).items():
-        axes.axhline(height, color=GREY, linestyle="--", linewidth=1)
-        axes.annotate(
-            short(str(name), 40), (0.01, height), (0, 3), xycoords=axes.get_yaxis_transform(),
-            textcoords="offset points", fontsize=9, color=INK,
         )  # fmt: skip
     axes.set(xlabel="epoch", ylabel=ylabel)
     axes.locator_params(axis="x", integer=True)

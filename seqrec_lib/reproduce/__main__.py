@@ -1,9 +1,9 @@
 """Reproduce a published table: `python -m seqrec_lib.reproduce TABLE`.
 
-Each run is resumable (checkpoints in build/runs), and is recorded when it ends: one line in
-data/results/TABLE.csv, its curve, and the rank of every user; its weights stay in build/runs. What
-is recorded is not run again. Before the first run a few batches of each row are timed, so that the
-plan says how long it will take on this machine.
+A run that was interrupted is resumed (checkpoints in build/runs). When it ends it is recorded: one
+line in data/results/TABLE.csv, its curve, and the rank of every user; its weights stay in
+build/runs. What is recorded is not run again. Before the first run a few batches of each row are
+timed, so that the plan says how long it will take on this machine.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from pathlib import Path
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.loading import load_dataset
-from seqrec_lib.reproduce.planning import _once_each as once_each
-from seqrec_lib.reproduce.planning import epochs_to_go, plan
-from seqrec_lib.reproduce.recipes import PRINTED_AS, TABLES, Recipe
-from seqrec_lib.reproduce.recorded import label_of
-from seqrec_lib.reproduce.runs import Cost, measure, run
+from seqrec_lib.reproduce.cost import Cost, run_cost
+from seqrec_lib.reproduce.planning import epochs_to_go, once_each, plan_runs
+from seqrec_lib.reproduce.recipe import PRINTED_AS, Recipe
+from seqrec_lib.reproduce.recorded import run_label
+from seqrec_lib.reproduce.run import run_recipe
+from seqrec_lib.reproduce.tables import REPRODUCED_TABLES
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m seqrec_lib.reproduce", description=__doc__)
-    parser.add_argument("table", help=f"{', '.join(TABLES)}, or all")
+    parser.add_argument("table", help=f"{', '.join(REPRODUCED_TABLES)}, or all")
     parser.add_argument("--rows", nargs="+", help="some rows of it; all without")
     parser.add_argument("--dataset", choices=list(PRINTED_AS), help="only the rows on this one")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--again", action="store_true", help="run what is recorded, too")
     chosen = parser.parse_args(arguments)
     try:
-        todo = plan(
+        todo = plan_runs(
             chosen.table,
             chosen.rows,
             chosen.seeds,
@@ -59,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
         name = f"{recipe.table} {recipe.row}, seed {seed}"
         print(f"run {place} of {len(runs)}: {name}, {forecast[place - 1]}", flush=True)
         try:
-            line = run(
+            line = run_recipe(
                 recipe,
                 datasets[recipe.dataset],
                 seed,
@@ -69,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
                 chosen.device,
             )
         except KeyboardInterrupt as stop:
-            sys.exit(f"{stop}; the same command goes on from there")
+            sys.exit(f"{stop}; the same command resumes from there")
         print(
             f"test NDCG@10 {line['sampled_ndcg']:.4f}, HR@10 {line['sampled_hr']:.4f} among 100 "
             f"negatives; {line['full_ndcg']:.4f}, {line['full_hr']:.4f} among all items"
@@ -87,10 +88,10 @@ def _forecast(
     costs: dict[str, Cost] = {}
     seconds = []
     for recipe, seed in runs:
-        name = label_of(recipe, 0)
+        name = run_label(recipe, 0)
         if name not in costs:
-            costs[name] = measure(recipe, datasets[recipe.dataset], chosen.device)
-        seconds.append(costs[name].of(epochs_to_go(recipe, seed, chosen.epochs, chosen.work)))
+            costs[name] = run_cost(recipe, datasets[recipe.dataset], chosen.device)
+        seconds.append(costs[name].seconds(epochs_to_go(recipe, seed, chosen.epochs, chosen.work)))
     print(
         f"to do: {len(runs)} runs, about {_duration(sum(seconds))} on this machine. (Some batches "
         "and one validation of each row were timed just now; if the machine gets busier or "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 
-def deviations() -> pd.DataFrame:
+def deviations_from_papers() -> pd.DataFrame:
     """Where our runs differ from the papers' code or text, and what for: one line a difference.
 
     Columns: what, papers (the released code, unless it says text), ours, matters (where, and how
@@ -15,11 +15,7 @@ def deviations() -> pd.DataFrame:
 
 
 _ALL = "all"
-
-
 _SSE = "SSE-PT, SSE-PT++"
-
-
 _DEVIATIONS = [
     (
         "epochs",

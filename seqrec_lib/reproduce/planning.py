@@ -1,4 +1,4 @@
-"""What is recorded and what is missing."""
+"""The plan of `python -m seqrec_lib.reproduce`: which runs are recorded and which are missing."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seqrec_lib.reproduce.recipes import Recipe, rows_of
-from seqrec_lib.reproduce.recorded import label_of, lines_of
+from seqrec_lib.reproduce.recipe import Recipe
+from seqrec_lib.reproduce.recorded import RESULTS_FOLDER, recorded_runs, run_label
+from seqrec_lib.reproduce.tables import find_recipes
 
 
-def plan(
+def plan_runs(
     table: str,
     rows: list[str] | None,
     seeds: list[int],
-    results: Path,
+    results: Path = RESULTS_FOLDER,
     epochs: int | None = None,
     dataset: str | None = None,
 ) -> pd.DataFrame:
-    """What is recorded and what is missing.
+    """Which runs of a table are recorded and which are missing, one line a run.
 
     Args:
         table: one of them, or "all".
@@ -33,10 +34,10 @@ def plan(
         100 negatives), recorded (bool) and state, which says it in words.
     """
     found = []
-    for recipe in rows_of(table, rows):
+    for recipe in find_recipes(table, rows):
         if dataset not in (None, recipe.dataset):
             continue
-        lines = lines_of(recipe, results)
+        lines = recorded_runs(recipe, results)
         wanted = recipe.epochs if epochs is None or recipe.baseline else epochs
         for seed in [0] if recipe.baseline else seeds:
             mine = lines[lines["seed"] == seed]
@@ -56,16 +57,16 @@ def plan(
 
 def epochs_to_go(recipe: Recipe, seed: int, epochs: int | None, work: Path) -> int:
     """The epochs of a run less those that its checkpoints already hold."""
-    names = (path.name for path in (work / label_of(recipe, seed)).glob("epoch-*.pt"))
+    names = (path.name for path in (work / run_label(recipe, seed)).glob("epoch-*.pt"))
     saved = max((int(re.sub(r"\D", "", name)) for name in names), default=0)
     return max(0, (recipe.epochs if epochs is None else epochs) - saved)
 
 
-def _once_each(todo: pd.DataFrame) -> list[tuple[Recipe, int]]:
-    """The recipes and seeds of a plan; what stands in two tables is run once."""
+def once_each(todo: pd.DataFrame) -> list[tuple[Recipe, int]]:
+    """The recipes and seeds of a plan; a run that is in two tables comes once."""
     runs: list[tuple[Recipe, int]] = []
     for table, row, seed in zip(todo["table"], todo["row"], todo["seed"], strict=True):
-        (recipe,) = rows_of(table, [row])
+        (recipe,) = find_recipes(table, [row])
         if not any(recipe.same_run(other) and seed == done for other, done in runs):
             runs.append((recipe, int(seed)))
     return runs

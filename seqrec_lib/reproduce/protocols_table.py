@@ -22,10 +22,10 @@ from seqrec_lib.evaluation.protocols import (
     protocol_table,
 )
 from seqrec_lib.evaluation.ranks import Scorer
-from seqrec_lib.reproduce.runs import CANDIDATE_SEED
+from seqrec_lib.reproduce.run import CANDIDATE_SEED
 
 
-def with_recorded(
+def baselines_beside_runs(
     dataset: SASRecDataSet, runs: dict[str, Path]
 ) -> tuple[dict[str, Scorer], RanksByProtocol]:
     """The baselines fitted on `dataset`, and the ranks of them and of recorded runs.
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
         if not path.is_file():
             parser.error(f"--run: there is no file {path}")
     dataset = load_dataset(chosen.dataset)
-    baselines, ranks = with_recorded(dataset, runs)
+    baselines, ranks = baselines_beside_runs(dataset, runs)
     table = protocol_table(baselines, dataset, seed=CANDIDATE_SEED, ranks=ranks).round(4)
     pairs = pairs_table(ranks)
     chosen.results.mkdir(parents=True, exist_ok=True)

@@ -18,9 +18,10 @@ from seqrec_lib.evaluation.metrics import summarise
 from seqrec_lib.evaluation.ranking import sampled_ranks
 from seqrec_lib.models.files import load_model
 from seqrec_lib.models.trained import FOLDER, load_trained, reproduce_command, save_trained
-from seqrec_lib.reproduce.recipes import Recipe, rows_of
-from seqrec_lib.reproduce.recorded import label_of, recorded
-from seqrec_lib.reproduce.runs import CANDIDATE_SEED
+from seqrec_lib.reproduce.recipe import Recipe
+from seqrec_lib.reproduce.recorded import recorded_table, run_label
+from seqrec_lib.reproduce.run import CANDIDATE_SEED
+from seqrec_lib.reproduce.tables import find_recipes
 
 _SCORES = [
     f"{protocol}_{metric}{end}"
@@ -36,11 +37,11 @@ def recorded_line(label: str, results: Path) -> tuple[Recipe, pd.Series]:
     Raises ValueError for a label that no recipe has, LookupError where nothing is recorded.
     """
     table = label.split("__")[0]
-    lines = recorded(table, results)
-    for recipe in rows_of(table):
+    lines = recorded_table(table, results)
+    for recipe in find_recipes(table):
         mine = lines[lines["row"] == recipe.row]
         for _, line in mine.iloc[::-1].iterrows():
-            if label_of(recipe, int(line["seed"])) == label:
+            if run_label(recipe, int(line["seed"])) == label:
                 return recipe, line
     raise LookupError(f"no run {label!r} is recorded in {table}.csv: see reproduce --list")
 

@@ -14,20 +14,22 @@ from pathlib import Path
 
 import pandas as pd
 
+Cell = tuple[str, str, str, str, str]  # paper, table, data set, model and setting
+
 _FILE = Path(__file__).with_name("published.csv")
-KEYS = ["paper", "table", "dataset", "model", "setting"]
+_KEYS = ["paper", "table", "dataset", "model", "setting"]
 
 
 @cache
 def _wide() -> pd.DataFrame:
     long = pd.read_csv(_FILE, dtype={"table": str}, keep_default_na=False)
-    order = long[KEYS].drop_duplicates()
-    wide = long.pivot(index=KEYS, columns="metric", values="value")
+    order = long[_KEYS].drop_duplicates()
+    wide = long.pivot(index=_KEYS, columns="metric", values="value")
     return wide.loc[list(order.itertuples(index=False, name=None))].rename_axis(columns=None)
 
 
-def published(paper: str | None = None, table: str | None = None) -> pd.DataFrame:
-    """What is printed, one line a cell of a table, in the papers' order.
+def published_results(paper: str | None = None, table: str | None = None) -> pd.DataFrame:
+    """What the papers print, one line a cell of a table, in the papers' order.
 
     Args:
         paper: "SASRec", "SSE-PT" or the name of later work; None is all.
@@ -47,10 +49,10 @@ def published(paper: str | None = None, table: str | None = None) -> pd.DataFram
     return found.copy()
 
 
-def printed(key: tuple[str, str, str, str, str], metric: str = "NDCG@10") -> float | None:
-    """One printed number by (paper, table, dataset, model, setting); None where there is none.
+def published_value(cell: Cell, metric: str = "NDCG@10") -> float | None:
+    """One printed number, by (paper, table, data set, model, setting); None where none is printed.
 
-    Raises KeyError for a cell that is not there.
+    Raises KeyError for a cell that does not exist.
     """
-    value = float(_wide()[metric].to_dict()[key])
+    value = float(_wide()[metric].to_dict()[cell])
     return None if math.isnan(value) else value

@@ -10,19 +10,20 @@ import pandas as pd
 from filelock import FileLock
 
 from seqrec_lib.evaluation.ranks import Ranks
-from seqrec_lib.reproduce.recipes import RECIPES, Recipe
+from seqrec_lib.reproduce.recipe import Recipe
+from seqrec_lib.reproduce.tables import RECIPES
 
-RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
+RESULTS_FOLDER = Path(__file__).resolve().parents[2] / "data" / "results"
 _ITEMS = {"ml-1m": 3416, "games": 23715}
 
 
-def label_of(recipe: Recipe, seed: int) -> str:
+def run_label(recipe: Recipe, seed: int) -> str:
     """The name of a run, for files: table, row and seed, with two underscores between."""
     row = re.sub(r"[^A-Za-z0-9.=+-]+", "-", recipe.row)
     return f"{recipe.table}__{row}__{seed}"
 
 
-def recorded(table: str, results: Path = RESULTS) -> pd.DataFrame:
+def recorded_table(table: str, results: Path = RESULTS_FOLDER) -> pd.DataFrame:
     """The recorded lines of a table; empty where there are none."""
     place = results / f"{table}.csv"
     return _lines(place) if place.exists() else pd.DataFrame({"row": [], "seed": []})
@@ -33,8 +34,8 @@ def _lines(place: Path) -> pd.DataFrame:
     return pd.read_csv(place, dtype={"commit": str})
 
 
-def lines_of(recipe: Recipe, results: Path = RESULTS) -> pd.DataFrame:
-    """The recorded lines of a run, one a seed, wherever it stands.
+def recorded_runs(recipe: Recipe, results: Path = RESULTS_FOLDER) -> pd.DataFrame:
+    """The recorded runs of a recipe, one line a seed, in whichever table they are.
 
     Table V's n=200 is Table III's ML-1M: such a run is recorded once and counts in both. Where a
     seed is recorded several times, the line of most epochs counts.
@@ -45,10 +46,10 @@ def lines_of(recipe: Recipe, results: Path = RESULTS) -> pd.DataFrame:
     """
     found = []
     for other in sorted((r for r in RECIPES if recipe.same_run(r)), key=lambda r: r != recipe):
-        lines = recorded(other.table, results)
+        lines = recorded_table(other.table, results)
         lines = lines[lines["row"] == other.row]
         if len(lines):
-            labels = [label_of(other, int(seed)) for seed in lines["seed"]]
+            labels = [run_label(other, int(seed)) for seed in lines["seed"]]
             same = lines["settings"] == other.settings
             found.append(lines.assign(table=other.table, label=labels, same_settings=same))
     if not found:
@@ -57,7 +58,7 @@ def lines_of(recipe: Recipe, results: Path = RESULTS) -> pd.DataFrame:
     return together.drop_duplicates("seed", keep="last").reset_index(drop=True)
 
 
-def curve_of(label: str, results: Path = RESULTS) -> pd.DataFrame:
+def recorded_curve(label: str, results: Path = RESULTS_FOLDER) -> pd.DataFrame:
     """A recorded run by epoch: loss and, every tenth epoch, val_ndcg and val_hr.
 
     Raises LookupError where there is none.
@@ -65,7 +66,7 @@ def curve_of(label: str, results: Path = RESULTS) -> pd.DataFrame:
     return pd.read_csv(_file(results / "curves" / f"{label}.csv"), index_col="epoch")
 
 
-def ranks_of(label: str, dataset: str, results: Path = RESULTS) -> dict[str, Ranks]:
+def recorded_ranks(label: str, dataset: str, results: Path = RESULTS_FOLDER) -> dict[str, Ranks]:
     """The ranks of every user's test item in a recorded run: {"sampled": …, "full": …}.
 
     dataset: "ml-1m" or "games". What is not recorded is how many items a user has seen: in the full

@@ -178,7 +178,7 @@ def _settings(
     return {
         "model": model.settings(),
         "sampler": source.settings(),
-        "data": getattr(dataset, "fingerprint", None),
+        "data": dataset.fingerprint,
         "device": model.device.type,
     }
 

@@ -1,4 +1,4 @@
-"""The benchmark: who takes turns, what it prints, what it says no to. No test looks at a speed."""
+"""The benchmark: how sides are interleaved, what is printed and refused. No speed is tested."""
 
 import json
 import os
@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from seqrec_lib.benchmark.__main__ import about_machine, choose_rows, main
-from seqrec_lib.benchmark.rows import BATCH, ROWS, Row, Work
-from seqrec_lib.benchmark.table import table, table_of
-from seqrec_lib.benchmark.turns import Measured, Result, SideFailedError, take_turns
+from seqrec_lib.benchmark.__main__ import about_machine, choose_cases, main
+from seqrec_lib.benchmark.cases import BATCH, CASES, Case, Work
+from seqrec_lib.benchmark.interleaved import Measured, Result, SideFailedError, interleave
+from seqrec_lib.benchmark.report import table, table_of
 from seqrec_lib.data.dataset import SASRecDataSet
 
-ROW = Row("some", "some work", lambda bench: Work(lambda: None, 1))
+CASE = Case("some", "some work", lambda bench: Work(lambda: None, 1))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def tiny_file(tiny: SASRecDataSet, tmp_path_factory: pytest.TempPathFactory) -> 
     return path
 
 
-# Who takes turns -----------------------------------------------------------------------------
+# How sides are interleaved -------------------------------------------------------------------
 
 
 class FakeSide:
@@ -73,11 +73,11 @@ PEERS = [
 ]
 
 
-def test_sides_take_turns_and_ratios_are_of_pairs():
+def test_sides_interleave_and_ratios_are_of_pairs():
     log: list[str] = []
     ticks: list[int] = []
     ours, peer = FakeSide("ours", log, OURS), FakeSide("peer", log, PEERS)
-    result = take_turns(ROW, 3, ours, peer, lambda: ticks.append(1))
+    result = interleave(CASE, 3, ours, peer, lambda: ticks.append(1))
     assert log == ["ours", "peer"] * 5  # warm-up, three repeats, the summary
     assert len(ticks) == 8
     assert (result.ours.first, result.ours.seconds) == (9.0, [1.0, 2.0, 4.0])
@@ -93,8 +93,8 @@ def test_sides_take_turns_and_ratios_are_of_pairs():
 def test_peer_may_fail_at_any_point_and_ours_stands(place):
     log: list[str] = []
     answers = [*PEERS[:place], SideFailedError("the peer fell over")]
-    result = take_turns(
-        ROW, 3, FakeSide("ours", log, OURS), FakeSide("peer", log, answers), lambda: None
+    result = interleave(
+        CASE, 3, FakeSide("ours", log, OURS), FakeSide("peer", log, answers), lambda: None
     )
     assert (result.peer, result.peer_error) == (None, "the peer fell over")
     assert result.ours.seconds == [1.0, 2.0, 4.0]
@@ -105,7 +105,7 @@ def test_peer_may_fail_at_any_point_and_ours_stands(place):
 def test_our_failure_is_an_error():
     answers = [*OURS[:2], SideFailedError("ours fell over")]
     with pytest.raises(SideFailedError, match="ours fell over"):
-        take_turns(ROW, 3, FakeSide("ours", [], answers), None, lambda: None)
+        interleave(CASE, 3, FakeSide("ours", [], answers), None, lambda: None)
 
 
 # What is printed -----------------------------------------------------------------------------
@@ -159,14 +159,14 @@ def test_a_busy_machine_is_said(monkeypatch):
 
 
 def test_rows_have_names_of_their_own_and_a_cpu_runs_no_bfloat16():
-    names = [row.name for row in ROWS]
+    names = [case.name for case in CASES]
     assert len(set(names)) == len(names)
-    assert len({row.title for row in ROWS}) == len(names)
-    on_cpu = {row.name for row in choose_rows(None, "cpu")}
+    assert len({case.title for case in CASES}) == len(names)
+    on_cpu = {case.name for case in choose_cases(None, "cpu")}
     assert set(names) - on_cpu == {name for name in names if name.endswith("bf16")} != set()
-    assert choose_rows(None, "cuda") == list(ROWS)
-    chosen = choose_rows(["evaluate-200", "train-50"], "cpu")
-    assert [row.name for row in chosen] == ["train-50", "evaluate-200"]
+    assert choose_cases(None, "cuda") == list(CASES)
+    chosen = choose_cases(["evaluate-200", "train-50"], "cpu")
+    assert [case.name for case in chosen] == ["train-50", "evaluate-200"]
 
 
 @pytest.mark.parametrize(
@@ -207,9 +207,9 @@ STUB = """\
     {end}
     versions = {{"rectools": "0.19.0", "settings": json.dumps(settings)}}
     say(sequences=30, threads=1, versions=versions)
-    for turn in range(settings["turns"]):
+    for number in range(settings["rounds"]):
         assert sys.stdin.readline() == "go\\n"
-        say(seconds=1000.0 + turn)
+        say(seconds=1000.0 + number)
     assert sys.stdin.readline() == "go\\n"
     say(memory_mb=1.0, gpu_mb=None)
 """
@@ -246,10 +246,10 @@ def test_run_with_a_peer(tiny_file, tmp_path, capsys):
     assert len(training["ours"]["seconds"]) == len(training["peer"]["seconds"]) == 2
     assert training["ours"]["memory_mb"] > 50
     assert training["matmul_gflops"] > 0
-    assert training["peer"]["seconds"] == [1001.0, 1002.0]  # the first turn is a warm-up
+    assert training["peer"]["seconds"] == [1001.0, 1002.0]  # the first round is a warm-up
     told = json.loads(training["peer_versions"]["settings"])
     assert told.pop("data").endswith(".npz")
-    wanted = {"work": "train", "maxlen": 50, "loss": "BCE", "turns": 3, "device": "cpu"}
+    wanted = {"work": "train", "maxlen": 50, "loss": "BCE", "rounds": 3, "device": "cpu"}
     wanted |= {"threads": 1, "batch_size": 128, "width": 50, "blocks": 2, "dropout": 0.2}
     assert told == {**wanted, "top": 10}
     assert evaluation["peer"] is None

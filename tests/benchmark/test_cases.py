@@ -1,14 +1,13 @@
-"""What the benchmark's rows do and count, and the profile of their steps."""
+"""What the benchmark's cases do and count, and the profile of their steps."""
 
 import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from seqrec_lib.benchmark.profile import named_kernels, profile, some_users
-from seqrec_lib.benchmark.rows import (
+from seqrec_lib.benchmark.cases import (
     BATCH,
-    ROWS,
+    CASES,
     Bench,
     evaluate_all,
     logit_flops,
@@ -16,6 +15,7 @@ from seqrec_lib.benchmark.rows import (
     sequence_flops,
     train_epoch,
 )
+from seqrec_lib.benchmark.profile import named_kernels, profile, some_users
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.network.fast import attention_kernels, kernels
@@ -106,9 +106,9 @@ def test_scoring_counts_each_user_once(tiny):
 
 
 def test_profile_names_the_compiled_loops(tiny):
-    row = next(row for row in ROWS if row.name == "train-50")
+    case = next(case for case in CASES if case.name == "train-50")
     before = attention_kernels.attention_forward
-    found = profile(row, Bench(tiny))
+    found = profile(case, Bench(tiny))
     assert attention_kernels.attention_forward is before
     assert found["steps"] == 1
     assert 0 < found["compiled_share"] < 1

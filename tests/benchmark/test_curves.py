@@ -7,15 +7,14 @@ import pandas as pd
 import pytest
 
 from seqrec_lib.benchmark import __main__ as benchmark
-from seqrec_lib.benchmark import curves as benchmark_scaling
-from seqrec_lib.benchmark import points as benchmark_scaling_points
+from seqrec_lib.benchmark import curves, made_data, points
 from seqrec_lib.benchmark.curves import CURVES, Curve
 from seqrec_lib.data.readers import RATINGS_CSV, read_ratings
 
 
 @pytest.mark.parametrize("tables", ["sparse", "dense"])
 def test_a_point_of_the_catalogue(tables):
-    (line,) = benchmark_scaling_points.step_by_items(items=300, tables=tables)
+    (line,) = points.step_by_items(items=300, tables=tables)
     assert line["items"] == 300
     assert line["tables"] == tables
     assert line["table MB"] == pytest.approx(2 * 301 * 50 * 4 * 3 / 2**20)
@@ -26,19 +25,19 @@ def test_a_point_of_the_catalogue(tables):
 
 @pytest.mark.parametrize("way", ["packed", "padded", "fused"])
 def test_a_point_of_the_length(way):
-    (line,) = benchmark_scaling_points.step_by_length(length=12, way=way, batch=2)
+    (line,) = points.step_by_length(length=12, way=way, batch=2)
     assert (line["length"], line["way"]) == (12, way)
     assert line["ms a history"] > 0
 
 
 @pytest.mark.parametrize("negatives", [0, 3])
 def test_a_point_of_the_losses(negatives):
-    (line,) = benchmark_scaling_points.step_by_negatives(items=200, negatives=negatives)
+    (line,) = points.step_by_negatives(items=200, negatives=negatives)
     assert line["step ms"] > 0
 
 
 def test_a_file_is_made_read_prepared_and_trained_on(tmp_path):
-    (line,) = benchmark_scaling_points.prepare_file(2_003, steps=2, folder=str(tmp_path))
+    (line,) = points.prepare_file(2_003, steps=2, folder=str(tmp_path))
     assert 50 < line["users"] <= 100  # some have only films that are too rare
     assert line["peak MB"] > 0
     assert line["sequences MB"] < 0.02
@@ -47,7 +46,7 @@ def test_a_file_is_made_read_prepared_and_trained_on(tmp_path):
 
 def test_the_made_file_has_the_shape_of_the_release(tmp_path):
     path = tmp_path / "ratings.csv"
-    benchmark_scaling_points.write_ratings(path, 4_001)
+    made_data.write_ratings(path, 4_001)
     first, second = path.read_text(encoding="ascii").splitlines()[:2]
     assert first == "userId,movieId,rating,timestamp"
     assert second.startswith("1,")
@@ -58,19 +57,19 @@ def test_the_made_file_has_the_shape_of_the_release(tmp_path):
     assert ratings["user"].nunique() == 200
     assert (ratings.groupby("user")["item"].diff().dropna() >= 0).all()  # film by film
     assert set(ratings["rating"]) <= {x / 2 for x in range(1, 11)}
-    assert ratings["item"].max() <= benchmark_scaling_points.LARGEST_FILM_25M
+    assert ratings["item"].max() <= made_data.LARGEST_FILM_25M
     assert ratings["time"].between(789_652_009, 1_574_327_703).all()
 
 
 @pytest.mark.parametrize("numbers", [[0, 7, 10, 99, 100, 123456]])
 def test_digits_are_the_numbers(numbers):
-    text = benchmark_scaling_points._digits(np.array(numbers), 6)
+    text = made_data._digits(np.array(numbers), 6)
     read = [bytes(row[row > 0]).decode() for row in text]
     assert read == [str(number) for number in numbers]
 
 
 def test_made_histories_have_their_length_and_ids():
-    data = benchmark_scaling_points.made_dataset(50, 30, 9)
+    data = made_data.made_dataset(50, 30, 9)
     assert data.sequences.lengths[1:].tolist() == [9] * 50
     assert 1 <= data.sequences.items.min() <= data.sequences.items.max() <= 30
     counts = np.bincount(data.sequences.items, minlength=31)[1:]
@@ -80,7 +79,7 @@ def test_made_histories_have_their_length_and_ids():
 def test_a_curve_is_printed_and_recorded(tmp_path, monkeypatch, capsys):
     point = {"length": 5, "way": "packed"}
     small = Curve("scaling-length", "a title", (point,), print, "- a note")
-    monkeypatch.setattr(benchmark_scaling, "CURVES", (small,))
+    monkeypatch.setattr(curves, "CURVES", (small,))
     status = benchmark.main(["--rows", "scaling-length", "--record", str(tmp_path)])
     out = capsys.readouterr().out
     assert status == 0
@@ -93,7 +92,7 @@ def test_a_curve_is_printed_and_recorded(tmp_path, monkeypatch, capsys):
 
 def test_a_point_that_fails_is_told(monkeypatch, capsys):
     wrong = Curve("scaling-length", "a title", ({"length": 5, "way": "packed", "x": 1},), print, "")
-    monkeypatch.setattr(benchmark_scaling, "CURVES", (wrong,))
+    monkeypatch.setattr(curves, "CURVES", (wrong,))
     assert benchmark.main(["--rows", "scaling-length"]) == 1
     assert "unexpected keyword argument 'x'" in capsys.readouterr().err
 

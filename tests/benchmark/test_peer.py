@@ -92,7 +92,7 @@ def ask_peer(fakes: Path, data: Path, told: str, **settings) -> tuple[list[dict]
     """The script's answers, and what it said on standard error."""
     settings = {
         "data": str(data),
-        "turns": 2,
+        "rounds": 2,
         "batch_size": 128,
         "width": 50,
         "blocks": 2,
@@ -123,10 +123,10 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_peer_trains_on_the_same_data_with_the_same_settings(fake_rectools, saved):
     settings = {"work": "train", "maxlen": 50, "loss": "softmax"}
-    (ready, *turns, summary), said = ask_peer(fake_rectools, saved, "go\n" * 3, **settings)
+    (ready, *rounds, summary), said = ask_peer(fake_rectools, saved, "go\n" * 3, **settings)
     assert (ready["sequences"], ready["threads"]) == (2, 7)
     assert ready["versions"]["rectools"] == "0.19.0"
-    assert [set(turn) for turn in turns] == [{"seconds"}] * 2
+    assert [set(one) for one in rounds] == [{"seconds"}] * 2
     assert summary["memory_mb"] > 5
     model, trainer, rows = json.loads(said[-1])
     assert rows == {"1": [5, 6, 7], "2": [5, 6]}
@@ -139,8 +139,8 @@ def test_peer_trains_on_the_same_data_with_the_same_settings(fake_rectools, save
 
 def test_peer_recommends_from_whole_histories_after_one_batch(fake_rectools, saved):
     settings = {"work": "recommend", "maxlen": 200, "loss": "BCE"}
-    (ready, *turns, _), said = ask_peer(fake_rectools, saved, "go\n" * 3, **settings)
-    assert (ready["sequences"], len(turns)) == (2, 2)
+    (ready, *rounds, _), said = ask_peer(fake_rectools, saved, "go\n" * 3, **settings)
+    assert (ready["sequences"], len(rounds)) == (2, 2)
     _, trainer, rows = json.loads(said[-3])
     assert rows == {"1": [5, 6, 7, 8, 9], "2": [5, 6]}
     assert trainer["limit_train_batches"] == 1

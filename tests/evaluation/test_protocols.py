@@ -2,13 +2,23 @@
 
 import numpy as np
 import pytest
+import torch
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.evaluation.baselines import ItemKNN, MarkovChain, Popularity
-from seqrec_lib.evaluation.catalogue import catalogue_coverage
-from seqrec_lib.evaluation.metrics import compare, summarise
-from seqrec_lib.evaluation.protocols import both_protocols, pairs_table, protocol_table
-from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
+from seqrec_lib.evaluation.metrics import compare, summarise, user_values
+from seqrec_lib.evaluation.protocols import (
+    both_protocols,
+    expected_sampled_hit_rate,
+    pairs_table,
+    protocol_table,
+)
+from seqrec_lib.evaluation.ranking import (
+    candidate_ranks,
+    full_ranks,
+    sampled_candidates,
+    sampled_ranks,
+)
 from seqrec_lib.evaluation.recommendation import recommend
 
 
@@ -69,7 +79,7 @@ def test_lists_are_those_before_the_target(dataset, models):
         k=5,
     )
     items = lists["item"].to_numpy().reshape(-1, 5)
-    assert table.loc[("lists", "coverage@5", "chain"), "value"] == catalogue_coverage(items, 40)
+    assert table.loc[("lists", "coverage@5", "chain"), "value"] == (len(np.unique(items)) / 40)
 
 
 def test_ranks_that_are_there_are_not_made_again(dataset, models):
@@ -105,3 +115,50 @@ def test_pairs_show_where_the_order_turns(dataset, models):
 def test_no_models_is_an_error(dataset):
     with pytest.raises(ValueError, match="models is empty"):
         both_protocols({}, dataset)
+
+
+# Sampled ranks from full ones
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_the_sampled_hit_rate_follows_from_the_full_rank(replace):
+    """Two random models: ranks by both protocols, 400 negatives so that a formula error shows."""
+    rng = np.random.default_rng(0)
+    items, users = 150, 1500
+    data = SASRecDataSet.from_sequences(
+        {u: rng.integers(1, items + 1, size=rng.integers(3, 40)) for u in range(1, users + 1)},
+        itemnum=items,
+    )
+
+    class Fixed:
+        item_num = items
+        table = torch.from_numpy(rng.random((users + 1, items + 1)))
+
+        def score(self, who, histories, candidates=None):
+            scores = self.table[who].clone()
+            scores[:, 0] = -torch.inf
+            return scores if candidates is None else scores.gather(1, candidates)
+
+    full = full_ranks(Fixed(), data)
+    for negatives in (20, 60):
+        expected = expected_sampled_hit_rate(
+            full.better, full.candidates - 1, negatives, 10, replace
+        )
+        runs = []
+        for seed in range(10):
+            drawn = sampled_candidates(
+                data, "test", negatives, seed, exclude_valid=True, replace=replace
+            )
+            runs.append(user_values(candidate_ranks(Fixed(), data, drawn), "HR@10").mean())
+        spread = (expected * (1 - expected)).sum() ** 0.5 / users / 10**0.5
+        assert np.mean(runs) == pytest.approx(expected.mean(), abs=3.5 * spread)
+
+
+def test_the_formula_by_hand():
+    # of 4 items 2 are better; 2 are drawn; a miss at 1 unless both drawn are the worse ones
+    assert expected_sampled_hit_rate([2], 4, 2, 1).tolist() == pytest.approx([1 / 4])
+    assert expected_sampled_hit_rate([2], 4, 2, 1, replace=False).tolist() == pytest.approx([1 / 6])
+    with pytest.raises(ValueError, match="between 0 and outside"):
+        expected_sampled_hit_rate([5], 4, 2, 1)
+    with pytest.raises(ValueError, match="num_negatives=5"):
+        expected_sampled_hit_rate([2], 4, 5, 1, replace=False)

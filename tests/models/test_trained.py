@@ -16,11 +16,10 @@ from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.evaluation.ranking import sampled_ranks
 from seqrec_lib.models.trained import FOLDER, SERIES, save_trained
-from seqrec_lib.reproduce import __main__ as reproduce
 from seqrec_lib.reproduce import publish as publishing
-from seqrec_lib.reproduce.recipes import rows_of
-from seqrec_lib.reproduce.recorded import recorded as recorded_lines
-from seqrec_lib.reproduce.runs import CANDIDATE_SEED
+from seqrec_lib.reproduce.recorded import recorded_table
+from seqrec_lib.reproduce.run import CANDIDATE_SEED, run_recipe
+from seqrec_lib.reproduce.tables import find_recipes
 
 RAW = np.arange(tiny.ITEMS) * 7 + 3  # MovieLens' ids have gaps, too
 MODELS = {
@@ -178,8 +177,8 @@ def recorded(tmp_path_factory, sample_dataset):
     """A run of one epoch of Table V's first row, on the sample, as reproduce leaves it."""
     folder = tmp_path_factory.mktemp("run")
     results, work = folder / "results", folder / "work"
-    (recipe,) = rows_of("V", ["n=10"])
-    reproduce.run(recipe, sample_dataset, 4, results, work, epochs=1)
+    (recipe,) = find_recipes("V", ["n=10"])
+    run_recipe(recipe, sample_dataset, 4, results, work, epochs=1)
     return results, work
 
 
@@ -190,7 +189,7 @@ def test_published_run_scores_as_recorded(recorded, sample_dataset, tmp_path, mo
     publishing.main(["V__n=10__4", "short", *places])
     assert "short.safetensors" in capsys.readouterr().out
     card = json.loads((tmp_path / "short.json").read_text())
-    line = recorded_lines("V", results).iloc[0]
+    line = recorded_table("V", results).iloc[0]
     assert card["scores"]["full_ndcg"] == line["full_ndcg"]
     assert (card["seed"], card["epochs"], card["commit"]) == (4, 1, line["commit"])
     assert card["command"].endswith('reproduce V --rows "n=10" --seeds 4 --epochs 1')

@@ -39,7 +39,7 @@ def examples() -> dict[str, plots.Drawing]:
     long_names = ("ML-1M, the paper", "ML-1M, recorded", "Games, the paper", "Games, recorded")
     most = pd.concat([EFFECTS.assign(name="unshared-item-embedding", source=s) for s in long_names])
     return {
-        "by_epoch": plots.by_epoch(CURVES, "NDCG@10", {"popularity": 0.24}),
+        "by_epoch": plots.by_epoch(CURVES, "NDCG@10"),
         "effects": plots.effects(most, "change of NDCG@10"),
         "paper_and_ours": plots.paper_and_ours(TABLE, 0.004),
     }

@@ -1,4 +1,4 @@
-"""The command that reproduces tables: plans, runs, goes on, records once, and reads back."""
+"""The command that reproduces tables: plans, runs, resumes, records once, and reads back."""
 
 import numpy as np
 import pandas as pd
@@ -10,14 +10,23 @@ from seqrec_lib.evaluation.baselines import Popularity
 from seqrec_lib.evaluation.metrics import summarise
 from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 from seqrec_lib.reproduce import __main__ as reproduce
-from seqrec_lib.reproduce import runs
-from seqrec_lib.reproduce.published import printed, published
-from seqrec_lib.reproduce.recipes import RECIPES, TABLES, rows_of
-from seqrec_lib.reproduce.recorded import RESULTS, curve_of, label_of, lines_of, ranks_of, recorded
+from seqrec_lib.reproduce import run
+from seqrec_lib.reproduce.cost import Cost, run_cost
+from seqrec_lib.reproduce.planning import epochs_to_go, once_each, plan_runs
+from seqrec_lib.reproduce.published import published_results, published_value
+from seqrec_lib.reproduce.recorded import (
+    RESULTS_FOLDER,
+    recorded_curve,
+    recorded_ranks,
+    recorded_runs,
+    recorded_table,
+    run_label,
+)
+from seqrec_lib.reproduce.tables import RECIPES, REPRODUCED_TABLES, find_recipes
 
 
 def recipe_of(table, row):
-    (recipe,) = rows_of(table, [row])
+    (recipe,) = find_recipes(table, [row])
     return recipe
 
 
@@ -27,16 +36,16 @@ def recipe_of(table, row):
 def test_rows_are_named_once_and_settings_are_of_the_model():
     names = [(r.table, r.row) for r in RECIPES]
     assert len(set(names)) == len(names)
-    labels = [label_of(r, 1) for r in RECIPES]
+    labels = [run_label(r, 1) for r in RECIPES]
     assert len(set(labels)) == len(labels)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.table}-{r.row}")
 def test_every_recipe_builds_its_model(recipe, sample_dataset):
     if recipe.baseline:
-        assert runs.BASELINES[recipe.baseline](sample_dataset).item_num == sample_dataset.itemnum
+        assert run.BASELINES[recipe.baseline](sample_dataset).item_num == sample_dataset.itemnum
     else:
-        model = runs.build(recipe, sample_dataset, seed=1)
+        model = run.build_recipe(recipe, sample_dataset, seed=1)
         assert model.seq_max_len == recipe.model["seq_max_len"]
 
 
@@ -46,7 +55,7 @@ def test_paper_settings_by_hand():
         model = recipe_of("III", row).model
         assert (model["seq_max_len"], model["dropout_rate"]) == (n, dropout)
         assert (model["embedding_dim"], model["num_blocks"]) == (50, 2)
-    assert [r.paper for r in rows_of("III")] == [0.5905, 0.5360]
+    assert [r.paper for r in find_recipes("III")] == [0.5905, 0.5360]
     assert recipe_of("IV", "games blocks=1").paper == 0.5408
     assert recipe_of("V", "n=500").paper == 0.596
     assert recipe_of("SSE-PT", "sse-pt n=200 50+100").paper == 0.6281
@@ -56,12 +65,12 @@ def test_paper_settings_by_hand():
 
 
 def test_published_numbers_keep_their_places():
-    assert len(published("SASRec", "III")) == 36
-    assert published("SASRec", "III").notna().all()[["HR@10", "NDCG@10"]].all()
-    assert printed(("SASRec", "III", "ML-1M", "SASRec", ""), "HR@10") == 0.8245
-    assert printed(("SASRec", "V", "ML-1M", "SASRec", "n=10"), "HR@10") is None
+    assert len(published_results("SASRec", "III")) == 36
+    assert published_results("SASRec", "III").notna().all()[["HR@10", "NDCG@10"]].all()
+    assert published_value(("SASRec", "III", "ML-1M", "SASRec", ""), "HR@10") == 0.8245
+    assert published_value(("SASRec", "V", "ML-1M", "SASRec", "n=10"), "HR@10") is None
     with pytest.raises(LookupError, match="VI"):
-        published("SASRec", "VI")
+        published_results("SASRec", "VI")
 
 
 def test_one_run_may_stand_in_two_tables():
@@ -75,10 +84,10 @@ def test_one_run_may_stand_in_two_tables():
 
 def test_unknown_rows_and_tables_are_named():
     with pytest.raises(ValueError, match="'VI' must be one of 'III'"):
-        rows_of("VI")
+        find_recipes("VI")
     with pytest.raises(ValueError, match="'n=9' is not in table V: 'n=10'"):
-        rows_of("V", ["n=9"])
-    assert [r.table for r in rows_of("all")] == [r.table for r in RECIPES]
+        find_recipes("V", ["n=9"])
+    assert [r.table for r in find_recipes("all")] == [r.table for r in RECIPES]
 
 
 # Running, on the sample
@@ -113,16 +122,16 @@ def test_a_run_is_planned_recorded_and_not_run_again(shell, sample_dataset):
     assert "to do: 1 runs, about" in said
     assert "run 1 of 1: V n=10, seed 4, about" in said
     assert "the paper prints 0.48" in said
-    line = recorded("V", shell.results).iloc[0]
+    line = recorded_table("V", shell.results).iloc[0]
     assert (line["row"], line["seed"], line["epochs"]) == ("n=10", 4, 2)
     assert line["sampled_ndcg_low"] < line["sampled_ndcg"] < line["sampled_ndcg_high"]
     machine = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
     assert line["device"] == f"{machine}, {torch.get_num_threads()} threads"
     label = "V__n=10__4"
-    curve = curve_of(label, shell.results)
+    curve = recorded_curve(label, shell.results)
     assert curve.index.tolist() == [1, 2]
     assert curve["val_ndcg"].isna().tolist() == [True, False]
-    ranks = ranks_of(label, "ml-1m", shell.results)
+    ranks = recorded_ranks(label, "ml-1m", shell.results)
     for protocol in ("sampled", "full"):
         value = summarise(ranks[protocol], ks=(10,), resamples=1)["value"]["NDCG@10"]
         assert value == pytest.approx(line[f"{protocol}_ndcg"], abs=1e-5)
@@ -132,45 +141,45 @@ def test_a_run_is_planned_recorded_and_not_run_again(shell, sample_dataset):
     assert "run 1" not in said
     # the same seed again gives the same result, and one line
     shell(*SHORT, "--seeds", "4", "--again")
-    again = recorded("V", shell.results)
+    again = recorded_table("V", shell.results)
     assert len(again) == 1
     assert again.iloc[0]["sampled_ndcg"] == line["sampled_ndcg"]
 
 
 def test_shorter_runs_are_named_and_do_not_count_as_done(shell):
     shell(*SHORT, "--seeds", "4")
-    plan = reproduce.plan("V", ["n=10"], [4, 5], shell.results)
+    plan = plan_runs("V", ["n=10"], [4, 5], shell.results)
     assert plan["state"].tolist() == ["2 of 200 epochs", "missing"]
     assert plan["recorded"].tolist() == [False, False]
-    assert reproduce.plan("V", ["n=10"], [4], shell.results, epochs=2)["recorded"].all()
+    assert plan_runs("V", ["n=10"], [4], shell.results, epochs=2)["recorded"].all()
 
 
 def test_what_was_recorded_before_the_recipe_changed_is_not_done(shell):
     shell(*SHORT, "--seeds", "4")
     place = shell.results / "V.csv"
     place.write_text(place.read_text().replace("lr=0.001", "lr=0.002"))
-    plan = reproduce.plan("V", ["n=10"], [4], shell.results, epochs=2)
+    plan = plan_runs("V", ["n=10"], [4], shell.results, epochs=2)
     assert plan["state"].tolist() == ["recorded with other settings"]
     assert plan["recorded"].tolist() == [False]
 
 
 @pytest.mark.parametrize("commit", ["2145201", "0012345", "12e4567"])
 def test_a_commit_that_looks_like_a_number_stays_text(shell, monkeypatch, commit):
-    monkeypatch.setattr(runs, "commit", lambda: commit)
+    monkeypatch.setattr(run, "commit", lambda: commit)
     for seed in ("4", "5"):  # the second line is written beside the first
         shell("V", "--rows", "n=10", "--epochs", "1", "--seeds", seed)
-    assert recorded("V", shell.results)["commit"].tolist() == [commit] * 2
+    assert recorded_table("V", shell.results)["commit"].tolist() == [commit] * 2
 
 
 def test_a_twin_of_another_table_counts(shell):
     shell("losses", "--rows", "bce n=50", "--epochs", "1", "--seeds", "7")
-    plan = reproduce.plan("V", ["n=50"], [7], shell.results, epochs=1)
+    plan = plan_runs("V", ["n=50"], [7], shell.results, epochs=1)
     assert plan["state"].tolist() == ["recorded in table losses"]
-    assert lines_of(recipe_of("V", "n=50"), shell.results)["label"].tolist() == [
+    assert recorded_runs(recipe_of("V", "n=50"), shell.results)["label"].tolist() == [
         "losses__bce-n=50__7"
     ]
-    todo = reproduce.plan("all", None, [1], shell.results)
-    names = {(r.table, r.row) for r, _ in reproduce.once_each(todo)}
+    todo = plan_runs("all", None, [1], shell.results)
+    names = {(r.table, r.row) for r, _ in once_each(todo)}
     assert ("III", "ml-1m") in names
     assert not names & {("V", "n=200"), ("IV", "ml-1m default"), ("losses", "bce n=200")}
 
@@ -181,16 +190,16 @@ def test_what_other_settings_gave_is_marked(shell):
     lines = pd.read_csv(place)
     lines["settings"] = lines["settings"].str.replace("0.2", "0.3")
     lines.to_csv(place, index=False)
-    assert lines_of(recipe_of("V", "n=10"), shell.results)["same_settings"].tolist() == [False]
+    assert recorded_runs(recipe_of("V", "n=10"), shell.results)["same_settings"].tolist() == [False]
 
 
 def test_baselines_are_counted_once_without_a_seed(shell, sample_dataset):
     said = shell("baselines", "--rows", "ml-1m popularity", "--epochs", "3")
     assert "run 1 of 1: baselines ml-1m popularity, seed 0" in said
-    line = recorded("baselines", shell.results).iloc[0]
+    line = recorded_table("baselines", shell.results).iloc[0]
     popularity = Popularity(sample_dataset)
     for protocol, ranks in (
-        ("sampled", sampled_ranks(popularity, sample_dataset, seed=runs.CANDIDATE_SEED)),
+        ("sampled", sampled_ranks(popularity, sample_dataset, seed=run.CANDIDATE_SEED)),
         ("full", full_ranks(popularity, sample_dataset)),
     ):
         value = summarise(ranks, ks=(10,), resamples=1)["value"]["NDCG@10"]
@@ -207,16 +216,16 @@ def test_rows_of_one_data_set_alone(shell):
 
 def test_list_all_shows_every_table_and_runs_nothing(shell):
     said = shell("all", "--list", "--seeds", "1")
-    assert set(TABLES) <= {line.split()[0] for line in said.splitlines()}
+    assert set(REPRODUCED_TABLES) <= {line.split()[0] for line in said.splitlines()}
     assert not shell.results.exists()
 
 
 def test_stopped_runs_go_on(shell, sample_dataset, monkeypatch):
     recipe = recipe_of("V", "n=10")
-    whole = runs.run(recipe, sample_dataset, 4, shell.results, shell.work, epochs=3)
+    whole = run.run_recipe(recipe, sample_dataset, 4, shell.results, shell.work, epochs=3)
     other = shell.work / "other"
 
-    class Stopped(runs.WarpSampler):
+    class Stopped(run.WarpSampler):
         batches, limit = 0, 17  # in the third epoch of 7
 
         def sample(self):
@@ -226,30 +235,30 @@ def test_stopped_runs_go_on(shell, sample_dataset, monkeypatch):
             return super().sample()
 
     with monkeypatch.context() as patched:
-        patched.setattr(runs, "WarpSampler", Stopped)
+        patched.setattr(run, "WarpSampler", Stopped)
         with pytest.raises(KeyboardInterrupt, match="after epoch 2 of 3"):
-            runs.run(recipe, sample_dataset, 4, shell.results / "never", other, epochs=3)
+            run.run_recipe(recipe, sample_dataset, 4, shell.results / "never", other, epochs=3)
         patched.setattr(shell, "work", other)
         Stopped.limit = 3
-        with pytest.raises(SystemExit, match="the same command goes on from there"):
+        with pytest.raises(SystemExit, match="the same command resumes from there"):
             shell("V", "--rows", "n=10", "--epochs", "3", "--seeds", "4", "--again")
     assert not (shell.results / "never").exists()
-    assert reproduce.epochs_to_go(recipe, 4, 3, other) == 1
-    assert reproduce.epochs_to_go(recipe, 5, 3, other) == 3
-    line = runs.run(recipe, sample_dataset, 4, shell.results, other, epochs=3)
+    assert epochs_to_go(recipe, 4, 3, other) == 1
+    assert epochs_to_go(recipe, 5, 3, other) == 3
+    line = run.run_recipe(recipe, sample_dataset, 4, shell.results, other, epochs=3)
     assert line["sampled_ndcg"] == whole["sampled_ndcg"]
     assert np.isnan(line["seconds"])  # only a part of it was timed
 
 
 def test_cost_adds_up_by_hand():
-    cost = runs.Cost(batch=0.5, batches=40, scoring=3.0)
+    cost = Cost(batch=0.5, batches=40, scoring=3.0)
     # 20 epochs of 40 batches, 2 validations, 2 rankings of the test items
-    assert cost.of(20) == 20 * 40 * 0.5 + 2 * 3.0 + 2 * 3.0
-    assert cost.of(0) == 6.0
+    assert cost.seconds(20) == 20 * 40 * 0.5 + 2 * 3.0 + 2 * 3.0
+    assert cost.seconds(0) == 6.0
 
 
 def test_cost_is_measured(sample_dataset):
-    cost = runs.measure(recipe_of("V", "n=10"), sample_dataset, batches=2)
+    cost = run_cost(recipe_of("V", "n=10"), sample_dataset, batches=2)
     assert cost.batches == sample_dataset.usernum // 128
     assert cost.batch > 0
     assert cost.scoring > 0
@@ -258,19 +267,22 @@ def test_cost_is_measured(sample_dataset):
 # What is committed
 
 
-@pytest.mark.parametrize("table", [t for t in TABLES if (RESULTS / f"{t}.csv").exists()])
+RECORDED = [table for table in REPRODUCED_TABLES if (RESULTS_FOLDER / f"{table}.csv").exists()]
+
+
+@pytest.mark.parametrize("table", RECORDED)
 def test_recorded_lines_have_their_curves_and_ranks(table):
-    lines = recorded(table)
+    lines = recorded_table(table)
     assert not lines.duplicated(["row", "seed"]).any()
     for _, line in lines.iterrows():
         recipe = recipe_of(table, line["row"])
-        label = label_of(recipe, int(line["seed"]))
-        ranks = ranks_of(label, recipe.dataset)
+        label = run_label(recipe, int(line["seed"]))
+        ranks = recorded_ranks(label, recipe.dataset)
         for protocol in ("sampled", "full"):
             value = summarise(ranks[protocol], ks=(10,), resamples=1)["value"]["NDCG@10"]
             assert value == pytest.approx(line[f"{protocol}_ndcg"], abs=1e-5)
         if not recipe.baseline:
-            curve = curve_of(label)
+            curve = recorded_curve(label)
             assert len(curve) == line["epochs"]
             assert curve["val_ndcg"].idxmax() == line["best_epoch"]
         assert line["settings"] == recipe.settings

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from results_in_readme import LINE, README, with_results
 
-from seqrec_lib.reproduce.recipes import rows_of
+from seqrec_lib.reproduce.tables import find_recipes
 
 BEFORE = """Text with | bars and `V --rows "n=10"` in it.
 | | epochs | seeds | NDCG@10, 100 negatives | the paper | NDCG@10, all items | |
@@ -34,7 +34,7 @@ def results(tmp_path):
     ]
     lines: dict[str, list[dict]] = {}
     for table, row, seed, ndcg, full in runs:
-        (recipe,) = rows_of(table, [row])
+        (recipe,) = find_recipes(table, [row])
         line = {"row": row, "dataset": recipe.dataset, "seed": seed, "epochs": recipe.epochs}
         line |= {"settings": recipe.settings, "sampled_hr": 0.7}
         lines.setdefault(table, []).append(line | {"sampled_ndcg": ndcg, "full_ndcg": full})

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seqrec_lib.reproduce.deviations import deviations
-from seqrec_lib.reproduce.published import printed, published
-from seqrec_lib.reproduce.recipes import PRINTED_AS, RECIPES, TABLES, Cell, Recipe, rows_of
-from seqrec_lib.reproduce.recorded import RESULTS, lines_of
+from seqrec_lib.reproduce.notes import NOTES
+from seqrec_lib.reproduce.published import Cell, published_results, published_value
+from seqrec_lib.reproduce.recipe import PRINTED_AS, Recipe
+from seqrec_lib.reproduce.recorded import RESULTS_FOLDER, recorded_runs
+from seqrec_lib.reproduce.tables import RECIPES, REPRODUCED_TABLES, find_recipes
 
-__all__ = ["TOLERANCE", "comparison", "deviations", "published", "verdict"]
-
-TOLERANCE = 0.004  # of NDCG@10; SASRec prints 0.5905 and 0.587 for one and the same run
+REPRODUCTION_TOLERANCE = (
+    0.004  # of NDCG@10; SASRec prints 0.5905 and 0.587 for one and the same run
+)
 # Our table → the printed tables that it is about
 _PRINTED_IN = {
     "III": [("SASRec", "III")],
@@ -30,77 +31,6 @@ _ALSO: dict[Cell, tuple[str, str]] = {
     ("SSE-PT", "1", "Games", "SASRec", ""): ("III", "games"),
     ("SSE-PT", "2", "ML-1M", "SASRec", "n=200 d_user=0 d_item=50"): ("III", "ml-1m"),
     ("SSE-PT", "1", "ML-1M", "SSE-PT", ""): ("SSE-PT", "sse-pt n=200 50+100"),
-}
-_NOTES = {
-    ("V", "n=200"): "the run of Table III, where 0.5905 is printed",
-    ("IV", "ml-1m blocks=0"): (
-        "best at epoch 40; by epoch 200, where the authors' code stops, validation has fallen by "
-        "0.0055; tried: tables that start as in TensorFlow, validation 0.511 both ways"
-    ),
-    ("IV", "ml-1m unshared-item-embedding"): (
-        "not explained: a second item table costs 0.018 here and 0.135 in print, where it is put "
-        "down to overfitting; here validation still rises at epoch 200"
-    ),
-    ("IV", "ml-1m no-residual"): (
-        "not explained; validation still rises at epoch 200, by 0.002 in ten epochs, so training "
-        "that lasts longer would come nearer"
-    ),
-    ("IV", "ml-1m no-dropout"): (
-        "not explained; best at epoch 60 by validation, which falls by 0.013 until epoch 200"
-    ),
-    ("IV", "ml-1m blocks=1"): (
-        "not explained; the same recipe with two blocks is within the tolerance"
-    ),
-    ("IV", "games unshared-item-embedding"): (
-        "not explained, as on ML-1M: a second item table costs 0.031 here and 0.109 in print; here "
-        "validation still rises at epoch 200"
-    ),
-    ("IV", "games no-dropout"): (
-        "not explained; every seed is best at epoch 30 by validation, which falls from there on"
-    ),
-    ("IV", "games blocks=1"): "not explained; 0.0035 below our default, in print 0.0048 above",
-    ("IV", "games heads=2"): "not explained; level with our default, in print 0.0049 below",
-    ("SSE-PT", "sse-pt n=200 50+50"): (
-        "run in parts while the engine was made faster, so seed 1 run again differs by rounding"
-    ),
-    ("SSE-PT", "sse-sasrec n=200"): (
-        "Table 1 does not say how wide it is: at width 50, as SASRec, it is 0.0047 above our "
-        "SASRec (in print 0.0059 above theirs); at width 100, the next row, far above the print"
-    ),
-    ("SSE-PT", "sse-sasrec n=200 d=100"): (
-        "Table 1 does not say how wide it is; decided by validation, 0.6420 instead of 0.6199 at "
-        "width 50; as wide inside as SSE-PT with 50+50, and level with it"
-    ),
-    ("SSE-PT", "pt n=200 50+100"): (
-        "the printed value is HGN's to the digit; the authors' plot has PT near 0.565"
-    ),
-    ("SSE-PT", "games sse-pt n=50 50+50"): (
-        "the paper's widths and SSE for Games are not known; with the SSE of the ML-1M command and "
-        "tables within 0.05 it was 0.5546 after 600 epochs; tried, by validation: users replaced "
-        "with 0.99 instead of 0.92 (the same), no item replaced (0.007 less at epoch 150)"
-    ),
-    ("SSE-PT", "games pt n=50 50+50"): (
-        "the paper's widths for Games are not known; with tables within 0.05 it was 0.4338"
-    ),
-    ("SSE-PT", "games sse-sasrec n=50"): (
-        "the paper's SSE for Games is not known; here what is read stays, and what is asked for is "
-        "replaced with 0.1"
-    ),
-    ("SSE-PT++", "sse-pt n=100"): (
-        "not explained; seed 1 alone was 0.0030 below; validation is level from epoch 210 on, when "
-        "the rate has been lowered; a later or another rate was not tried with these widths"
-    ),
-    ("SSE-PT++", "sse-pt++ n=100"): "the paper's sampling probability is not known; here 0.3",
-    ("losses", "gbce n=200"): (
-        "with the settings of SASRec's paper; gSASRec's own code has width 128 and no dropout, and "
-        "reports 0.1726 among all films"
-    ),
-    ("losses", "sampled-softmax n=200 d=128 sse"): (
-        "tried, by validation among all films: at n=50, 60 epochs, 0.175 with width 100 and SSE, "
-        "0.161 with neither; at n=200 0.191 at epoch 50, and 0.194 after 10 more at the lower rate"
-    ),
-    ("baselines", "ml-1m markov-chain"): "counted; the paper's FMC is factorised: 0.4676",
-    ("baselines", "games markov-chain"): "counted; the paper's FMC is factorised: 0.4456",
 }
 _COLUMNS = [
     "row",
@@ -123,11 +53,11 @@ _COLUMNS = [
 ]
 
 
-def comparison(table: str, results: str | Path = RESULTS) -> pd.DataFrame:
+def compare_with_paper(table: str, results: str | Path = RESULTS_FOLDER) -> pd.DataFrame:
     """One of our tables beside the printed one: NDCG@10 among 100 sampled negatives, on test.
 
     Args:
-        table: of `recipes.TABLES`. The printed rows of the same table that are not ours to run
+        table: of `REPRODUCED_TABLES`. The printed rows of the same table that are not ours to run
             (other data sets, other models) are there, too, and say so.
         results: where the recorded lines lie.
 
@@ -140,13 +70,13 @@ def comparison(table: str, results: str | Path = RESULTS) -> pd.DataFrame:
         difference: ours - paper; verdict: see `verdict`, "" where nothing was run;
         note: what to know before comparing; epochs: of the recorded runs;
         paper_hr, ours_hr: HR@10; ours_full: NDCG@10 among all items;
-        label: of the recorded run with the lowest seed, for `recorded.curve_of` and `ranks_of`.
+        label: of the recorded run with the lowest seed, for `recorded_curve` and `recorded_ranks`.
     """
-    recipes = rows_of(table)
+    recipes = find_recipes(table)
     rows = [_our_row(recipe, recipe.cell, Path(results)) for recipe in recipes]
     done = {recipe.cell for recipe in recipes}
     for place in _PRINTED_IN.get(table, []):
-        for cell in published(*place).index:
+        for cell in published_results(*place).index:
             if cell not in done:
                 rows.append(_other_row(cell, Path(results)))
     return pd.DataFrame(rows, columns=_COLUMNS)
@@ -159,11 +89,13 @@ def verdict(table: str, difference: float) -> str:
     result. "differs": anything else; in ablations and baselines (IV, V, baselines) also what is
     more than 0.004 above.
     """
-    if table not in TABLES:
-        raise ValueError(f"table {table!r} must be one of {', '.join(map(repr, TABLES))}")
+    if table not in REPRODUCED_TABLES:
+        raise ValueError(
+            f"table {table!r} must be one of {', '.join(map(repr, REPRODUCED_TABLES))}"
+        )
     rounding = 1e-9
-    too_low = difference < -TOLERANCE - rounding
-    too_high = table in _TWO_SIDED and difference > TOLERANCE + rounding
+    too_low = difference < -REPRODUCTION_TOLERANCE - rounding
+    too_high = table in _TWO_SIDED and difference > REPRODUCTION_TOLERANCE + rounding
     return "differs" if too_low or too_high else "reproduced"
 
 
@@ -172,12 +104,12 @@ def _our_row(recipe: Recipe, cell: Cell | None, results: Path) -> dict[str, obje
     row: dict[str, object] = {
         "row": recipe.row,
         "dataset": PRINTED_AS[recipe.dataset],
-        "note": _NOTES.get((recipe.table, recipe.row), ""),
+        "note": NOTES.get((recipe.table, recipe.row), ""),
         "seeds": 0,
         "verdict": "",
         **_printed(cell),
     }
-    lines = lines_of(recipe, results)
+    lines = recorded_runs(recipe, results)
     if len(lines) == 0:
         return row
     whole = lines["epochs"] == recipe.epochs
@@ -231,7 +163,7 @@ def _other_row(cell: Cell, results: Path) -> dict[str, object]:
 
 
 def _value(cell: Cell, metric: str = "NDCG@10") -> float:
-    value = printed(cell, metric)
+    value = published_value(cell, metric)
     return np.nan if value is None else value
 
 

@@ -1,4 +1,4 @@
-"""Figures that show numbers: curves, intervals, lines and shades."""
+"""Charts of numbers: learning curves, intervals, histograms, lines and heat maps."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The benchmark's table, in Markdown, and the words around it."""
+"""The report: the benchmark's table, in Markdown, and the words around it."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
 
-from seqrec_lib.benchmark.turns import Result
+from seqrec_lib.benchmark.interleaved import Result
 
 _NOTES = """\
 - Seconds: the median of the repeats (least–most). First call: before them, in a fresh process, with
@@ -17,7 +17,7 @@ _NOTES = """\
 - MB: the most that a process held which did only this row."""
 _PEER_NOTES = """\
 - Peer: RecTools' SASRecModel, same data and settings, in turn with ours. Times faster: sequence for
-  sequence, the median of the pairs of turns (least–most).
+  sequence, the median of the pairs of rounds (least–most).
 - No peer: RecTools has neither SSE-PT nor an evaluation by 100 drawn negatives; the evaluation of
   `recommenders`, which has both, is not run here."""
 
@@ -48,33 +48,33 @@ def about_runs(results: Sequence[Result]) -> list[str]:
 
 
 def table_of(results: Sequence[Result]) -> str:
-    """The table of all rows, in Markdown."""
+    """The table of all results, in Markdown."""
     columns: list[tuple[str, Callable[[Result], str]]] = [
-        ("", lambda row: row.title),
-        ("first call, s", lambda row: _number(row.ours.first)),
-        ("seconds", lambda row: _spread(row.ours.seconds)),
-        ("sequences/s", lambda row: f"{row.ours.rate:,.0f}"),
-        ("GFLOP/s", lambda row: _number(row.gflops)),
-        ("floor, s", lambda row: _number(row.floor)),
-        ("share of floor", lambda row: "" if row.share is None else f"{row.share:.0%}"),
-        ("MB", lambda row: _number(row.ours.memory_mb)),
+        ("", lambda result: result.title),
+        ("first call, s", lambda result: _number(result.ours.first)),
+        ("seconds", lambda result: _spread(result.ours.seconds)),
+        ("sequences/s", lambda result: f"{result.ours.rate:,.0f}"),
+        ("GFLOP/s", lambda result: _number(result.gflops)),
+        ("floor, s", lambda result: _number(result.floor)),
+        ("share of floor", lambda result: "" if result.share is None else f"{result.share:.0%}"),
+        ("MB", lambda result: _number(result.ours.memory_mb)),
     ]
-    if any(row.ours.gpu_mb is not None for row in results):
-        columns.append(("GPU MB", lambda row: _number(row.ours.gpu_mb)))
+    if any(result.ours.gpu_mb is not None for result in results):
+        columns.append(("GPU MB", lambda result: _number(result.ours.gpu_mb)))
     if _with_peers(results):
         columns += [
             ("peer, s", _peer_seconds),
-            ("peer MB", lambda row: _number(row.peer.memory_mb) if row.peer else ""),
-            ("times faster", lambda row: _spread(row.ratios) if row.ratios else ""),
+            ("peer MB", lambda result: _number(result.peer.memory_mb) if result.peer else ""),
+            ("times faster", lambda result: _spread(result.ratios) if result.ratios else ""),
         ]
     head = [title for title, _ in columns]
-    return table(head, [[cell(row) for _, cell in columns] for row in results])
+    return table(head, [[cell(result) for _, cell in columns] for result in results])
 
 
-def _peer_seconds(row: Result) -> str:
-    if row.peer is not None:
-        return _spread(row.peer.seconds)
-    return "failed" if row.peer_error else ""
+def _peer_seconds(result: Result) -> str:
+    if result.peer is not None:
+        return _spread(result.peer.seconds)
+    return "failed" if result.peer_error else ""
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -1,15 +1,10 @@
-"""One run of a recipe: build, train with checkpoints, rank the test items once, record it.
-
-And how long that will take, measured on the spot.
-"""
+"""One run of a recipe: build, train with checkpoints, rank the test items once, record it."""
 
 from __future__ import annotations
 
 import datetime
-import math
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +21,8 @@ from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 from seqrec_lib.evaluation.ranks import Ranks
 from seqrec_lib.models.files import save_model
 from seqrec_lib.models.recommenders import SASREC, SSEPT
-from seqrec_lib.reproduce.recipes import Recipe
-from seqrec_lib.reproduce.recorded import label_of, record
-from seqrec_lib.training.assembly import steps_an_epoch
+from seqrec_lib.reproduce.recipe import Recipe
+from seqrec_lib.reproduce.recorded import record, run_label
 from seqrec_lib.training.sampling import WarpSampler
 
 CANDIDATE_SEED = 2018  # of the test negatives: the same for every run of every table
@@ -37,14 +31,15 @@ BATCH = 128
 BASELINES = {"popularity": Popularity, "markov-chain": MarkovChain}
 
 
-def build(recipe: Recipe, dataset: SASRecDataSet, seed: int) -> SASREC:
+def build_recipe(recipe: Recipe, dataset: SASRecDataSet, seed: int) -> SASREC:
     """The model of a recipe with fresh weights."""
     if "user_embedding_dim" in recipe.model:
         return SSEPT(dataset.itemnum, **recipe.model, user_num=dataset.usernum, seed=seed)
     return SASREC(dataset.itemnum, **recipe.model, seed=seed)
 
 
-def _sampler(recipe: Recipe, dataset: SASRecDataSet, maxlen: int, seed: int) -> WarpSampler:
+def sampler_of(recipe: Recipe, dataset: SASRecDataSet, maxlen: int, seed: int) -> WarpSampler:
+    """The batches of a recipe."""
     return WarpSampler(
         dataset.train,
         dataset.usernum,
@@ -56,7 +51,7 @@ def _sampler(recipe: Recipe, dataset: SASRecDataSet, maxlen: int, seed: int) -> 
     )
 
 
-def _training(recipe: Recipe, seed: int, device: str | None) -> dict[str, Any]:
+def training_options(recipe: Recipe, seed: int, device: str | None) -> dict[str, Any]:
     """What `train_model` is told, but for the number of epochs."""
     return {
         "learning_rate": recipe.learning_rate,
@@ -70,7 +65,7 @@ def _training(recipe: Recipe, seed: int, device: str | None) -> dict[str, Any]:
     }
 
 
-def run(
+def run_recipe(
     recipe: Recipe,
     dataset: SASRecDataSet,
     seed: int,
@@ -88,25 +83,25 @@ def run(
     Returns:
         The recorded line.
 
-    Raises KeyboardInterrupt when it is stopped: nothing is recorded, and the same call goes on from
+    Raises KeyboardInterrupt when it is stopped: nothing is recorded, and the same call resumes from
     the last epoch.
     """
     results, work = Path(results), Path(work)
     if recipe.baseline:
-        return _count(recipe, dataset, results, work)
+        return _run_baseline(recipe, dataset, results, work)
     epochs = recipe.epochs if epochs is None else epochs
-    label = label_of(recipe, seed)
-    model = build(recipe, dataset, seed)
+    label = run_label(recipe, seed)
+    model = build_recipe(recipe, dataset, seed)
     resumed = any((work / label).glob("epoch-*.pt"))
     started = time.perf_counter()
     history = model.train_model(
         dataset,
-        _sampler(recipe, dataset, model.seq_max_len, seed),
+        sampler_of(recipe, dataset, model.seq_max_len, seed),
         num_epochs=epochs,
         batch_size=BATCH,
         val_epoch=VALIDATE_EVERY,
         checkpoints=work / label,
-        **_training(recipe, seed, device),
+        **training_options(recipe, seed, device),
     )
     if len(history["loss"]) < epochs:  # train_model returns what it has when it is interrupted
         raise KeyboardInterrupt(f"stopped after epoch {len(history['loss'])} of {epochs}")
@@ -127,7 +122,7 @@ def run(
     return line
 
 
-def _count(recipe: Recipe, dataset: SASRecDataSet, results: Path, work: Path) -> pd.Series:
+def _run_baseline(recipe: Recipe, dataset: SASRecDataSet, results: Path, work: Path) -> pd.Series:
     """A baseline: no epochs, no seed (0 is recorded), no curve."""
     assert recipe.baseline is not None
     started = time.perf_counter()
@@ -136,7 +131,7 @@ def _count(recipe: Recipe, dataset: SASRecDataSet, results: Path, work: Path) ->
     full = full_ranks(scorer, dataset)
     seconds = time.perf_counter() - started
     line = _line(recipe, 0, 0, 0, sampled, full, seconds, torch.device("cpu"))
-    record(line, label_of(recipe, 0), None, sampled, full, results, work)
+    record(line, run_label(recipe, 0), None, sampled, full, results, work)
     return line
 
 
@@ -186,48 +181,3 @@ def _curve(history: dict[str, list[float]]) -> pd.DataFrame:
     curve = pd.DataFrame({"epoch": range(1, last + 1), "loss": history["loss"]})
     values = {name: history[name] for name in ("val_ndcg", "val_hr")}
     return curve.merge(pd.DataFrame({"epoch": checked, **values}), on="epoch", how="left")
-
-
-# How long it will take ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Seconds on this machine, as it is at this moment.
-
-    Attributes:
-        batch: of one training step. batches: steps an epoch. scoring: of all users once.
-    """
-
-    batch: float
-    batches: int
-    scoring: float
-
-    def of(self, epochs: int) -> float:
-        """Of a run that has `epochs` epochs to go: training, validations, and two test rankings."""
-        validations = math.ceil(epochs / VALIDATE_EVERY)
-        return epochs * self.batches * self.batch + (validations + 2) * self.scoring
-
-
-def measure(
-    recipe: Recipe, dataset: SASRecDataSet, device: str | None = None, batches: int = 6
-) -> Cost:
-    """Trains a few batches of a recipe, throws them away, and takes the time."""
-    if recipe.baseline:
-        return Cost(0.0, 0, 1.0)
-    users = int(np.count_nonzero(dataset.sequences.lengths))
-    model = build(recipe, dataset, seed=0)
-    sampler = _sampler(recipe, dataset, model.seq_max_len, 0)
-    options = _training(recipe, 0, device) | {"num_epochs": 1, "verbose": False}
-
-    def train(steps: int) -> float:
-        started = time.perf_counter()
-        # batch_size says how many steps an epoch has; the rows of a batch are the sampler's
-        model.train_model(dataset, sampler, batch_size=max(1, users // steps), **options)
-        return time.perf_counter() - started
-
-    train(1)  # compiling, caches
-    seconds = train(batches)
-    started = time.perf_counter()
-    model.evaluate_valid(dataset, seed=0)
-    return Cost(seconds / batches, steps_an_epoch(dataset, BATCH), time.perf_counter() - started)

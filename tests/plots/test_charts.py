@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from seqrec_lib import plots
-from seqrec_lib.plots import diagrams, drawing, general
+from seqrec_lib.plots import charts, diagrams, drawing
 
 TITLES = [f"{name} (19{50 + i})" for i, name in enumerate(["Alpha", "Beta", "Gamma, The", "Delta"])]
 LONG = "Title That Goes On and On Until Nobody Remembers How It Began, The (1999)"
@@ -48,7 +48,7 @@ def examples() -> dict[str, plots.Drawing]:
 
 
 figure, test_every_figure_is_tried, test_nothing_is_cut_off, test_picture_and_text = rules(
-    examples, general, diagrams
+    examples, charts, diagrams
 )
 
 

@@ -1,7 +1,7 @@
-"""Measuring: a fresh process for each row, and the peer's taking turns with it.
+"""Measuring: a fresh process for each case, interleaved with the peer's process.
 
-A row's process does nothing else, so its peak memory is its own. Where there is a peer, the two
-work one after the other, turn by turn: a machine that slows down does so for both, and the ratio of
+A case's process does nothing else, so its peak memory is its own. Where there is a peer, the two
+take turns, one round each at a time: a machine that slows down does so for both, and the ratio of
 each pair means something.
 """
 
@@ -19,8 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from seqrec_lib.benchmark import peer as benchmark_peer
-from seqrec_lib.benchmark.rows import BATCH, BLOCKS, DROPOUT, TOP, WIDTH, Row
+from seqrec_lib.benchmark.cases import BATCH, BLOCKS, DROPOUT, TOP, WIDTH, Case
 
 
 class SideFailedError(RuntimeError):
@@ -29,9 +28,9 @@ class SideFailedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Setup:
-    """What all rows of one run share.
+    """What all cases of one run share.
 
-    data: the file of `benchmark_worker.save_dataset`. repeats: timed turns; one more comes first.
+    data: the file of `worker.save_dataset`. repeats: timed rounds; one more comes first.
     peer: the interpreter with RecTools, or None.
     """
 
@@ -44,7 +43,7 @@ class Setup:
 
 @dataclass
 class Measured:
-    """One side of a row: seconds of each turn, of which the first, a warm-up, stands apart."""
+    """One side of a case: seconds of each round, of which the first, a warm-up, stands apart."""
 
     sequences: int
     threads: int
@@ -61,7 +60,7 @@ class Measured:
 
 @dataclass
 class Result:
-    """A row, measured. flops: of one turn. matmul_gflops: of a large matrix product after it."""
+    """A case, measured. flops: of one round. matmul_gflops: of a large matrix product after it."""
 
     name: str
     title: str
@@ -89,7 +88,7 @@ class Result:
 
     @property
     def ratios(self) -> list[float]:
-        """How many times faster ours is, sequence for sequence, for each pair of turns."""
+        """How many times faster ours is, sequence for sequence, for each pair of rounds."""
         if self.peer is None:
             return []
         per_sequence = self.ours.sequences / self.peer.sequences
@@ -98,7 +97,7 @@ class Result:
 
 
 class Side:
-    """A process that answers: what it will do, a time for each turn, and a summary."""
+    """A process that answers: what it will do, a time for each round, and a summary."""
 
     def __init__(
         self, who: str, command: Sequence[str], settings: Mapping[str, Any], threads: int | None
@@ -146,7 +145,7 @@ class Side:
         return dict(answer)
 
     def go(self) -> dict[str, Any]:
-        """Let it do its next turn, or sum up."""
+        """Let it do its next round, or sum up."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write("go\n")
@@ -156,28 +155,28 @@ class Side:
         return self.hear()
 
 
-def our_side(row: Row, setup: Setup, profile: bool = False) -> Side:
-    """The process that does a row, or that profiles it."""
+def our_side(case: Case, setup: Setup, profile: bool = False) -> Side:
+    """The process that does a case, or that profiles it."""
     settings = {
-        "row": row.name,
+        "case": case.name,
         "data": str(setup.data),
-        "turns": setup.repeats + 1,
+        "rounds": setup.repeats + 1,
         "device": setup.device,
         "threads": setup.threads,
         "profile": profile,
     }
     command = [sys.executable, "-m", "seqrec_lib.benchmark.worker"]
-    return Side(row.name, command, settings, setup.threads)
+    return Side(case.name, command, settings, setup.threads)
 
 
-def peer_side(row: Row, setup: Setup) -> Side:
-    """The process that does the peer's counterpart of a row."""
+def peer_side(case: Case, setup: Setup) -> Side:
+    """The process that does the peer's counterpart of a case."""
     assert setup.peer is not None
-    assert row.peer is not None
+    assert case.peer is not None
     settings = {
-        **row.peer,
+        **case.peer,
         "data": str(setup.data),
-        "turns": setup.repeats + 1,
+        "rounds": setup.repeats + 1,
         "device": setup.device,
         "threads": setup.threads,
         "batch_size": BATCH,
@@ -187,42 +186,42 @@ def peer_side(row: Row, setup: Setup) -> Side:
         "top": TOP,
     }
     # -I: this library's folder must not be where the other interpreter looks for modules
-    command = [setup.peer, "-I", str(Path(benchmark_peer.__file__).resolve())]
-    return Side(f"the peer of {row.name}", command, settings, setup.threads)
+    command = [setup.peer, "-I", str(Path(__file__).resolve().with_name("peer.py"))]
+    return Side(f"the peer of {case.name}", command, settings, setup.threads)
 
 
-def measure(row: Row, setup: Setup, tick: Callable[[], object] = lambda: None) -> Result:
-    """One row, with its peer where both exist; `tick` is called after every turn of either side.
+def measure(case: Case, setup: Setup, tick: Callable[[], object] = lambda: None) -> Result:
+    """One case, with its peer where both exist; `tick` is called after every round of either side.
 
     A peer that fails leaves our own numbers standing, and its last words in `peer_error`.
     Raises SideFailedError when our side fails.
     """
-    with our_side(row, setup) as ours:
-        if setup.peer is None or row.peer is None:
-            return take_turns(row, setup.repeats, ours, None, tick)
-        with peer_side(row, setup) as peer:
-            return take_turns(row, setup.repeats, ours, peer, tick)
+    with our_side(case, setup) as ours:
+        if setup.peer is None or case.peer is None:
+            return interleave(case, setup.repeats, ours, None, tick)
+        with peer_side(case, setup) as peer:
+            return interleave(case, setup.repeats, ours, peer, tick)
 
 
-def take_turns(
-    row: Row, repeats: int, ours: Side, peer: Side | None, tick: Callable[[], object]
+def interleave(
+    case: Case, repeats: int, ours: Side, peer: Side | None, tick: Callable[[], object]
 ) -> Result:
     """Warm-up and repeats: ours, the peer's, ours, the peer's, …"""
     ready = ours.hear()
     mine = Measured(ready["sequences"], ready["threads"])
-    result = Result(row.name, row.title, mine, ready["flops"], 0.0)
+    result = Result(case.name, case.title, mine, ready["flops"], 0.0)
     if peer is not None:
         ready = _ask(peer.hear, result)
         if ready:
             result.peer = Measured(ready["sequences"], ready["threads"])
             result.peer_versions = ready["versions"]
-    for turn in range(repeats + 1):
-        _note(mine, turn, ours.go())
+    for number in range(repeats + 1):
+        _note(mine, number, ours.go())
         tick()
         if peer is not None:
             answer = _ask(peer.go, result)
             if result.peer is not None:
-                _note(result.peer, turn, answer)
+                _note(result.peer, number, answer)
             tick()
     summary = ours.go()
     mine.memory_mb, mine.gpu_mb = summary["memory_mb"], summary["gpu_mb"]
@@ -234,8 +233,8 @@ def take_turns(
     return result
 
 
-def _note(measured: Measured, turn: int, answer: dict[str, Any]) -> None:
-    if turn == 0:
+def _note(measured: Measured, number: int, answer: dict[str, Any]) -> None:
+    if number == 0:
         measured.first = answer["seconds"]
     else:
         measured.seconds.append(answer["seconds"])

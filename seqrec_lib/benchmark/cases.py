@@ -1,6 +1,6 @@
-"""What the benchmark measures: one piece of work a row.
+"""What the benchmark times: the cases, one piece of work each, a row of its table.
 
-To add a row: write a function that takes a `Bench` and gives a `Work`, and list it in `ROWS`. It
+To add one: write a function that takes a `Bench` and gives a `Work`, and list it in `CASES`. It
 then has a name for `--rows`, memory of its own, repeats, a line in the table and one in the JSON.
 """
 
@@ -29,7 +29,7 @@ _GPU_EPOCHS = 5  # one epoch there is so short that starting the call would be a
 
 @dataclass(frozen=True)
 class Bench:
-    """Where a row works: the data, the device ("cpu" or "cuda"), threads (None: torch's number)."""
+    """Where a case runs: the data, the device ("cpu" or "cuda"), threads (None: torch's number)."""
 
     dataset: SASRecDataSet
     device: str = "cpu"
@@ -38,7 +38,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Work:
-    """What one turn does.
+    """What one round does.
 
     run: does it, `parts` times over.
     sequences: in one part; what the rate is counted in.
@@ -52,11 +52,11 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A line of the table.
+class Case:
+    """A row of the table.
 
     name: for `--rows`. title: in the table. prepare: builds model and data, before any clock runs.
-    peer: settings for `benchmark_peer`, None where RecTools has no counterpart.
+    peer: settings for `peer`, None where RecTools has no counterpart.
     trains: can be asked for by `--profile`.
     precision: of its arithmetic, hence of the matrix product that it is compared with.
     """
@@ -133,18 +133,13 @@ def train_epoch(
         precision=precision,
         threads=bench.threads,
     )
-    sequences = steps_of(data) * BATCH
+    sequences = steps_an_epoch(data, BATCH) * BATCH
     lengths = data.train.lengths
     lengths = np.minimum(lengths[lengths >= 2] - 1, maxlen)  # of the users that may be drawn
     negatives = as_loss(loss).negatives
     logits = 1 + negatives if negatives else data.itemnum
     each = sequence_flops(model, lengths) + lengths * logits * logit_flops(model)
     return Work(run, sequences, 3 * sequences * float(each.mean()), epochs)
-
-
-def steps_of(data: SASRecDataSet) -> int:
-    """The steps of an epoch, as `train_model` counts them."""
-    return steps_an_epoch(data, BATCH)
 
 
 def evaluate_all(bench: Bench, *, maxlen: int, users: bool = False) -> Work:
@@ -188,25 +183,25 @@ def _training(
     users: bool = False,
     sse: SSE | None = None,
     peer: Mapping[str, Any] | None = None,
-) -> tuple[Row, Row]:
-    """A row in float32, and one in bfloat16 for a GPU."""
+) -> tuple[Case, Case]:
+    """A case in float32, and one in bfloat16 for a GPU."""
     work = partial(train_epoch, maxlen=maxlen, loss=loss, users=users, sse=sse)
-    row = Row(name, title, work, peer, trains=True)
+    case = Case(name, title, work, peer, trains=True)
     half = replace(
-        row,
+        case,
         name=f"{name}-bf16",
         title=f"{title}, bfloat16",
         prepare=partial(work, precision="bfloat16"),
         precision="bfloat16",
     )
-    return row, half
+    return case, half
 
 
 def _peer(work: str, maxlen: int, loss: str = "BCE") -> dict[str, Any]:
     return {"work": work, "maxlen": maxlen, "loss": loss}
 
 
-ROWS: tuple[Row, ...] = (
+CASES: tuple[Case, ...] = (
     *_training("train-200", "epoch, n=200, BCE", 200, peer=_peer("train", 200)),
     *_training("train-50", "epoch, n=50, BCE", 50, peer=_peer("train", 50)),
     *_training(
@@ -216,8 +211,8 @@ ROWS: tuple[Row, ...] = (
         "cross-entropy",
         peer=_peer("train", 200, "softmax"),
     ),
-    Row("evaluate-200", "evaluate, n=200, 100 negatives", partial(evaluate_all, maxlen=200)),
-    Row(
+    Case("evaluate-200", "evaluate, n=200, 100 negatives", partial(evaluate_all, maxlen=200)),
+    Case(
         "recommend-200",
         "recommend, n=200, top 10 of all items",
         partial(recommend_all, maxlen=200),
@@ -238,12 +233,12 @@ ROWS: tuple[Row, ...] = (
         "cross-entropy",
         users=True,
     ),
-    Row(
+    Case(
         "ssept-evaluate-50",
         "SSE-PT evaluate, n=50, 100 negatives",
         partial(evaluate_all, maxlen=50, users=True),
     ),
-    Row(
+    Case(
         "ssept-recommend-50",
         "SSE-PT recommend, n=50, top 10 of all items",
         partial(recommend_all, maxlen=50, users=True),

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqrec_lib.reproduce.deviations import deviations
-from seqrec_lib.reproduce.papers import comparison, verdict
-from seqrec_lib.reproduce.recipes import TABLES, rows_of
+from seqrec_lib.reproduce.comparison import compare_with_paper, verdict
+from seqrec_lib.reproduce.deviations import deviations_from_papers
+from seqrec_lib.reproduce.tables import REPRODUCED_TABLES, find_recipes
 
 
 def line(recipe, seed, ndcg, epochs=None, settings=None) -> dict:
@@ -29,7 +29,7 @@ def write(tmp_path):
     def put(table, row, values, **more):
         place = tmp_path / f"{table}.csv"
         before = pd.read_csv(place).to_dict("records") if place.exists() else []
-        (recipe,) = rows_of(table, [row])
+        (recipe,) = find_recipes(table, [row])
         lines = [line(recipe, seed, ndcg, **more) for seed, ndcg in values.items()]
         pd.DataFrame([*before, *lines]).to_csv(place, index=False)
         return tmp_path
@@ -38,7 +38,7 @@ def write(tmp_path):
 
 
 def row_of(table, results, row, dataset="ML-1M"):
-    found = comparison(table, results)
+    found = compare_with_paper(table, results)
     (index,) = found.index[(found["row"] == row) & (found["dataset"] == dataset)]
     return found.loc[index]
 
@@ -124,7 +124,7 @@ def test_a_run_counts_wherever_it_is_printed(write):
 
 
 def test_rows_that_are_not_ours_say_so(tmp_path):
-    table = comparison("III", tmp_path)
+    table = compare_with_paper("III", tmp_path)
     assert len(table) == 36
     others = table[table["verdict"] == "not ours to run"]
     assert (others["note"] == "data set Beauty").sum() == 9
@@ -135,10 +135,10 @@ def test_rows_that_are_not_ours_say_so(tmp_path):
     assert others["ours"].isna().all()
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", REPRODUCED_TABLES)
 def test_every_table_compares_and_nothing_printed_is_lost(table):
-    found = comparison(table)
-    assert set(found["row"]) >= {recipe.row for recipe in rows_of(table)}
+    found = compare_with_paper(table)
+    assert set(found["row"]) >= {recipe.row for recipe in find_recipes(table)}
     printed_rows = found[found["printed_in"] != ""]
     assert printed_rows["paper"].notna().all()
     known = {"", "reproduced", "differs", "shorter run", "longer run", "not ours to run"}
@@ -147,8 +147,8 @@ def test_every_table_compares_and_nothing_printed_is_lost(table):
 
 
 def test_deviations_are_complete_sentences_of_all_columns():
-    table = deviations()
+    table = deviations_from_papers()
     assert {"candidates", "epochs", "batches an epoch", "SSE rule"} <= set(table["what"])
     assert (table.map(len) > 2).all().all()
     for tables in table["tables"]:
-        assert tables == "all" or set(tables.split(", ")) <= set(TABLES)
+        assert tables == "all" or set(tables.split(", ")) <= set(REPRODUCED_TABLES)

@@ -1,0 +1,61 @@
+"""One row of a paper's table as we run it: what is trained, and where the paper prints the result.
+
+The rows themselves are in `sasrec_rows`, `ssept_rows` and `our_rows`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from seqrec_lib.reproduce.published import Cell, published_value
+from seqrec_lib.training.losses import BCE, Loss
+from seqrec_lib.training.sse import SSE
+
+PRINTED_AS = {"ml-1m": "ML-1M", "games": "Games"}  # the papers' names of the data sets
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One row of one table, with everything that its training depends on but the seed.
+
+    Attributes:
+        table, row: their names, as on the command line.
+        dataset: "ml-1m" or "games".
+        model: arguments of the model's constructor; "user_embedding_dim" makes it SSE-PT.
+        loss, sse, window_probability, learning_rate, schedule, epochs: of the training.
+        cell: where its result is printed; None where it is not.
+        baseline: "popularity" or "markov-chain", for a row that is counted and not trained.
+    """
+
+    table: str
+    row: str
+    dataset: str
+    model: dict[str, Any] = field(default_factory=dict)
+    loss: Loss = field(default_factory=BCE)
+    sse: SSE | None = None
+    window_probability: float = 0.0
+    learning_rate: float = 0.001
+    schedule: dict[int, float] = field(default_factory=dict)
+    epochs: int = 200
+    cell: Cell | None = None
+    baseline: str | None = None
+
+    @property
+    def paper(self) -> float | None:
+        """The printed NDCG@10 among 100 sampled negatives; None where none was printed."""
+        return None if self.cell is None else published_value(self.cell)
+
+    @property
+    def settings(self) -> str:
+        """All that defines the run except data, seed and epochs, as it is recorded."""
+        if self.baseline:
+            return self.baseline
+        window = f" window={self.window_probability}" if self.window_probability else ""
+        later = "".join(f", after {done}: {rate}" for done, rate in self.schedule.items())
+        return f"{self.model} {self.loss} {self.sse} lr={self.learning_rate}{later}{window}"
+
+    def same_run(self, other: Recipe) -> bool:
+        """Whether two rows, perhaps of different tables, are one and the same run."""
+        mine = replace(other, table=self.table, row=self.row, cell=self.cell)
+        return self == mine
