@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import tiny
 import torch
 
@@ -52,7 +53,7 @@ def curves(folder):
             found[f"{kind} {name}"] = {
                 "history": history,
                 "weights": {k: v.clone() for k, v in model.state_dict().items()},
-                "ranks": [torch.tensor(r.frame().to_numpy()) for r in ranks],
+                "ranks": [torch.from_numpy(np.stack([r.users, r.better, r.tied])) for r in ranks],
             }
     return found
 

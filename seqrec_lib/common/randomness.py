@@ -6,6 +6,8 @@ torch's and numpy's global generators are never drawn from and never seeded.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -31,3 +33,27 @@ def moved(generator: torch.Generator, device: torch.device) -> torch.Generator:
     """A generator on another device, seeded by a draw of this one."""
     seed = torch.randint(2**62, (), generator=generator, device=generator.device)
     return make_generator(int(seed), device)
+
+
+@contextmanager
+def drawing_from(generator: torch.Generator | None) -> Iterator[None]:
+    """A `with` block in which what draws from torch's global generator draws from this one.
+
+    Afterwards the global one is as it was. None changes nothing.
+    """
+    if generator is None:
+        yield
+        return
+    place = generator.device
+    common = (
+        torch.default_generator
+        if place.type == "cpu"
+        else torch.cuda.default_generators[place.index or 0]
+    )
+    before = common.get_state()
+    common.set_state(generator.get_state())
+    try:
+        yield
+        generator.set_state(common.get_state())
+    finally:
+        common.set_state(before)

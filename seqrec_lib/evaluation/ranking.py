@@ -21,6 +21,7 @@ from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.unseen import Complement
 from seqrec_lib.data.weighted import WeightedComplement
 from seqrec_lib.evaluation.ranks import Ranks, Scorer, rank_of_target
+from seqrec_lib.evaluation.scoring import score_histories
 
 _RELEASED_USERS = 10_000  # the papers' code evaluates no more
 _SCORES_AT_ONCE = 2**25  # 128 MiB of float32
@@ -143,12 +144,12 @@ def candidate_ranks(
     _check_items(scorer, dataset)
     split = candidates.protocol["split"]
 
-    def rank(rows: Tensor, users: Tensor, histories: Tensor) -> tuple[Tensor, Tensor]:
-        items = candidates.items[rows].to(users.device)
-        scores = _score(scorer, users, histories, items)
+    def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, Tensor]:
+        drawn = candidates.items[rows]
+        scores, _ = score_histories(scorer, dataset.sequences, users, held_back(split), drawn)
         return rank_of_target(scores, 0, users)
 
-    better, tied = _in_batches(scorer, dataset, candidates.users, split, rank, batch_size)
+    better, tied = _in_batches(dataset, candidates.users, rank, batch_size)
     if candidates.protocol["as released"]:
         tied = np.zeros_like(tied)
     among = np.full(len(better), candidates.items.shape[1])
@@ -199,14 +200,15 @@ def full_ranks(
     users = targets.nonzero().squeeze(1)
     batch_size = min(batch_size, max(1, _SCORES_AT_ONCE // (dataset.itemnum + 1)))
 
-    def rank(rows: Tensor, users: Tensor, histories: Tensor) -> tuple[Tensor, Tensor]:
-        scores = _score(scorer, users, histories, None)[:, 1:]  # (B, I), column i is item i + 1
-        target = targets[users.cpu()].to(users.device)
+    def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, Tensor]:
+        scores, histories = score_histories(scorer, dataset.sequences, users, held_back(split))
+        target = targets[users].to(scores.device)
         # padding is no item: put there the target, which competes whatever is said
         seen = torch.where(histories == 0, target.unsqueeze(1), histories) - 1
-        return rank_of_target(scores, target - 1, users, seen if exclude_seen else None)
+        columns = scores[:, 1:]  # (B, I), column i is item i + 1
+        return rank_of_target(columns, target - 1, users, seen if exclude_seen else None)
 
-    better, tied = _in_batches(scorer, dataset, users, split, rank, batch_size)
+    better, tied = _in_batches(dataset, users, rank, batch_size)
     among = np.full(len(better), dataset.itemnum)
     if exclude_seen:
         before = Complement(
@@ -225,21 +227,18 @@ def full_ranks(
 
 
 def _in_batches(
-    scorer: Scorer,
     dataset: SASRecDataSet,
     users: Tensor,
-    split: str,
-    rank: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
+    rank: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
     batch_size: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Call rank(rows, users, histories) for users of similar history length at a time.
+    """Call rank(rows, users[rows]) for users of similar history length at a time.
 
     Users sorted by length need little padding; the longest come first, so that what does not fit
     into memory fails at once and not at the end. Several processes take every other batch each.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    device = getattr(scorer, "device", torch.device("cpu"))
     lengths = torch.from_numpy(dataset.sequences.lengths)[users]
     order = lengths.argsort(descending=True, stable=True)
     world = current()
@@ -249,28 +248,9 @@ def _in_batches(
     )
     with torch.no_grad(), advice:
         for rows in order.split(batch_size)[world.rank :: world.size]:
-            histories = dataset.sequences.padded(users[rows].numpy(), drop_last=held_back(split))
-            better[rows], tied[rows] = (
-                counts.cpu()
-                for counts in rank(
-                    rows, users[rows].to(device), torch.from_numpy(histories).to(device)
-                )
-            )
+            better[rows], tied[rows] = (counts.cpu() for counts in rank(rows, users[rows]))
     world.all_reduce_([better, tied])
     return better.numpy(), tied.numpy()
-
-
-def _score(scorer: Scorer, users: Tensor, histories: Tensor, candidates: Tensor | None) -> Tensor:
-    """Scores of the expected shape; (B, I + 1) without candidates."""
-    scores = scorer.score(users, histories, candidates)
-    columns = scorer.item_num + 1 if candidates is None else candidates.shape[1]
-    if scores.shape != (len(users), columns):
-        raise ValueError(
-            f"{type(scorer).__name__}.score returned shape {tuple(scores.shape)}, expected "
-            f"{(len(users), columns)}: one row per user, one column per "
-            + ("item and one for padding" if candidates is None else "candidate")
-        )
-    return scores
 
 
 def held_back(split: str) -> int:

@@ -38,19 +38,13 @@ class Scorer(Protocol):
 class Ranks:
     """Where the target of each user came out. Arrays are int64 (U,), sorted by user.
 
-    Attributes:
-        users: user ids.
-        better: candidates with a higher score than the target's.
-        tied: other candidates with exactly the target's score.
-        candidates: how many competed, the target among them.
-        protocol: the settings that the ranks were made with. Ranks may be compared where it is
-            the same.
+    Ranks may be compared where their protocol, the settings that they were made with, is the same.
     """
 
-    users: np.ndarray
-    better: np.ndarray
-    tied: np.ndarray
-    candidates: np.ndarray
+    users: np.ndarray  # their ids
+    better: np.ndarray  # candidates with a higher score than the target's
+    tied: np.ndarray  # other candidates with exactly the target's score
+    candidates: np.ndarray  # how many competed, the target among them
     protocol: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,7 +65,7 @@ class Ranks:
 
     @property
     def rank(self) -> np.ndarray:
-        """float64 (U,), 1 is best: the middle of the places that the target shares."""
+        """float64 (U,), 1 is best: the middle of the ranks that the target shares."""
         return 1 + self.better + self.tied / 2
 
     def break_ties(self, seed: int) -> Ranks:
@@ -90,20 +84,17 @@ def rank_of_target(
 ) -> tuple[Tensor, Tensor]:
     """Count, in each row, the candidates that score higher than the target and those that tie.
 
-    Args:
-        scores: (B, K), any real type.
-        target_column: where the target's score stands: one column, or int64 (B,).
-        users: (B,) ids for the error message.
-        excluded: int64 (B, E) columns that do not compete. Repeats are harmless, and so is the
-            target's own column: the target always competes.
+    scores: (B, K), any real type.
+    target_column: where the target's score is: one column, or int64 (B,).
+    users: (B,) ids for the error message.
+    excluded: int64 (B, E) columns that do not compete. Repeats are harmless, and so is the target's
+        own column: the target always competes.
 
-    Returns:
-        (better, tied), int64 (B,) each. The target's place is between better + 1 and
-        better + tied + 1; if ties are in random order, each of these is equally likely.
+    Returns (better, tied), int64 (B,) each. The target's rank is between better + 1 and better +
+    tied + 1; if ties are in random order, each of these is equally likely.
 
-    Raises:
-        ValueError: a score is NaN or infinite: such a model has no ranking, and comparisons with
-            NaN, which are all false, would make it a perfect one.
+    Raises ValueError for a score that is NaN or infinite: such a model has no ranking, and
+    comparisons with NaN, which are all false, would make it a perfect one.
     """
     scores = torch.as_tensor(scores)
     if scores.dim() != 2:

@@ -17,6 +17,7 @@ from torch import Tensor
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.evaluation.ranks import Scorer
+from seqrec_lib.evaluation.scoring import score_histories
 
 _SCORES_AT_ONCE = 2**25  # 128 MiB of float32
 
@@ -46,12 +47,17 @@ class Strangers:
         self.scorer = scorer
         self.item_num = scorer.item_num
         self.device = getattr(scorer, "device", torch.device("cpu"))
+        self.reads_times = getattr(scorer, "reads_times", False)
 
     def score(
-        self, users: Tensor | None, histories: Tensor, candidates: Tensor | None = None
+        self,
+        users: Tensor | None,
+        histories: Tensor,
+        candidates: Tensor | None = None,
+        **times: Tensor,
     ) -> Tensor:
         """The model's scores for users=None."""
-        return self.scorer.score(None, histories, candidates)
+        return self.scorer.score(None, histories, candidates, **times)
 
 
 def recommend(
@@ -181,7 +187,6 @@ def top_items(
         ValueError: k below 1; NaN or infinite scores.
     """
     listed = min(_positive(k), scorer.item_num)
-    device = getattr(scorer, "device", torch.device("cpu"))
     batch_size = max(1, min(batch_size, _SCORES_AT_ONCE // (scorer.item_num + 1)))
     ids = torch.as_tensor(users, dtype=torch.int64)
     items = torch.zeros(len(ids), k, dtype=torch.int64)
@@ -190,8 +195,7 @@ def top_items(
     order = torch.from_numpy(histories.lengths[users]).argsort(descending=True, stable=True)
     with torch.no_grad():
         for rows in order.split(batch_size):
-            history = torch.from_numpy(histories.padded(ids[rows].numpy())).to(device)
-            score = scorer.score(ids[rows].to(device) if known_users else None, history)
+            score, history = score_histories(scorer, histories, ids[rows], known_users=known_users)
             if exclude_seen:
                 score = score.scatter(1, history, -torch.inf)
             best = score.topk(listed, dim=1)

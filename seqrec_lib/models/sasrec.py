@@ -147,26 +147,20 @@ class SASRecNetwork(SequenceModel):
         return self.item_embedding_layer(items) * math.sqrt(self.config.item_width)
 
     def inputs(self, items: Tensor, users: Tensor | None) -> Tensor:
-        """What the encoder reads at each row, before positions: (…,) ids → (…, D)."""
+        """What is read at each row, before positions: (…,) ids → (…, D)."""
         return self.scaled_items(items)
 
-    def encode(self, items: Tensor, users: Tensor | None, rows: Rows, last: bool = False) -> Tensor:
-        """See `SequenceModel`: (B, T) or packed (N,) ids → (B, T, D) or (N, D). SASRec eq. (1)-(5).
-
-        last: only the state after the last position of each sequence, (B, 1, D) or (G, D).
-        """
+    def embedded(self, items: Tensor, users: Tensor | None, rows: Rows) -> Tensor:
+        """What the encoder reads: (…,) ids → (…, D). SASRec eq. (1), and dropout."""
         x = self.inputs(items, users)
         if self.config.positions:
             x = x + rows.by_position(self.positional_embedding_layer.weight)
-        x = rows.zero_padding(rows.dropout(x, self.dropout_rate if self.training else 0.0))
-        left = rows.last(x)[1] if last else rows
-        return self.layer_normalization(self.encoder(x, rows=rows, last=last), left)
+        return rows.zero_padding(rows.dropout(x, self.dropout_rate if self.training else 0.0))
 
-    def encode_last(self, items: Tensor, users: Tensor | None, rows: Rows) -> Tensor:
-        """See `SequenceModel`: the last block computes what follows attention for one position."""
-        if type(self).encode is not SASRecNetwork.encode:
-            return super().encode_last(items, users, rows)
-        return self.encode(items, users, rows, last=True)
+    def encode(self, items: Tensor, users: Tensor | None, rows: Rows) -> Tensor:
+        """See `SequenceModel`: (B, T) or packed (N,) ids → (B, T, D) or (N, D). Eq. (2) to (5)."""
+        x = self.encoder(self.embedded(items, users, rows), rows=rows)
+        return self.layer_normalization(x, rows)
 
     @property
     def output_embedding(self) -> Tensor:

@@ -32,18 +32,13 @@ class SSEPTConfig(SASRecConfig):
 
     @property
     def item_width(self) -> int:
-        """d_i, the width of an item's embedding."""
+        """d_i."""
         return self.item_embedding_dim or self.embedding_dim
 
     @property
-    def user_width(self) -> int:
-        """d_u, the width of a user's embedding."""
-        return self.user_embedding_dim or self.embedding_dim
-
-    @property
     def hidden_width(self) -> int:
-        """D, the width of the encoder."""
-        return self.item_width + self.user_width
+        """D."""
+        return self.item_width + (self.user_embedding_dim or self.embedding_dim)
 
 
 class SSEPTNetwork(SASRecNetwork):
@@ -59,7 +54,7 @@ class SSEPTNetwork(SASRecNetwork):
 
     def _add_embeddings(self) -> None:
         self.user_num = self.config.user_num
-        width = self.config.user_width
+        width = self.config.hidden_width - self.config.item_width
         self.user_embedding_layer = nn.Embedding(self.user_num + 1, width, padding_idx=0)
 
     def user_vectors(self, users: Tensor | None, like: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ padding. Dropout acts where the rows are for training and the block is in traini
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,36 +60,18 @@ class MultiHeadAttention(nn.Module):
         self.K = nn.Linear(attention_dim, attention_dim)
         self.V = nn.Linear(attention_dim, attention_dim)
 
-    def forward(
-        self, queries: Tensor, keys: Tensor, rows: Rows | None = None, last: bool = False
-    ) -> Tensor:
-        """(B, T, D), (B, T, D) → (B, T, D); `last`: only the last position of each asks."""
+    def forward(self, queries: Tensor, keys: Tensor, rows: Rows | None = None) -> Tensor:
+        """(B, T, D), (B, T, D) → (B, T, D)."""
         if rows is None:
             real, asking = rows_with_content(keys), rows_with_content(queries)
             rows = PaddedRows(real, self.training, real_queries=asking)
-        if last:
-            mixed = self._of_last(queries, keys, rows)
+        if queries is keys:  # one pass over the rows is cheaper than two
+            q, k, v = rows.linear(keys, (self.Q, self.K, self.V))
         else:
-            if queries is keys:  # one pass over the rows is cheaper than two
-                q, k, v = rows.linear(keys, (self.Q, self.K, self.V))
-            else:
-                (q,), (k, v) = rows.linear(queries, [self.Q]), rows.linear(keys, (self.K, self.V))
-            rate = self.dropout_rate if self.training else 0.0
-            mixed = rows.attention(q, k, v, self.num_heads, rate)
+            (q,), (k, v) = rows.linear(queries, [self.Q]), rows.linear(keys, (self.K, self.V))
+        rate = self.dropout_rate if self.training else 0.0
+        mixed = rows.attention(q, k, v, self.num_heads, rate)
         return mixed + queries if self.residual else mixed
-
-    def _of_last(self, queries: Tensor, x: Tensor, rows: Rows) -> Tensor:
-        """Attention of one query a sequence, without a key and a value for every position.
-
-        q · (W_K x + b) is (W_Kᵀ q) · x plus a number that is the same for all x, which the softmax
-        does not see; Σ p (W_V x + b) is W_V Σ p x + b, since the weights p sum to 1. So both
-        matrices move to the side where there is one vector a sequence.
-        """
-        H, D = self.num_heads, queries.shape[-1]
-        to_keys, to_values = (m.weight.view(H, D // H, D) for m in (self.K, self.V))  # (H, D/H, D)
-        q = self.Q(queries).unflatten(-1, (H, D // H)) / math.sqrt(D // H)  # (…, H, D/H)
-        mixed = rows.attention_of_last(torch.einsum("...hc,hcd->...hd", q, to_keys), x)  # (…, H, D)
-        return torch.einsum("...hd,hcd->...hc", mixed, to_values).flatten(-2) + self.V.bias
 
 
 class PointWiseFeedForward(nn.Module):
@@ -202,32 +183,26 @@ class EncoderLayer(nn.Module):
         training: bool = False,
         mask: Tensor | None = None,
         rows: Rows | None = None,
-        last: bool = False,
     ) -> Tensor:
-        """(B, T, D) → (B, T, D), given mask (B, T, 1) with 0 at padding, or rows of any kind.
-
-        last: give the last position of each sequence only, (B, 1, D) or (G, D), for scoring: keys
-        and values are made for all positions, everything else for one.
-        """
+        """(B, T, D) → (B, T, D), given mask (B, T, 1) with 0 at padding, or rows of any kind."""
         rows = rows or rows_of(mask, training)
-        first, (asking, mine) = self.layer_normalization, rows.last(x) if last else (x, rows)
+        first = self.layer_normalization
         if self.layout == "contract":
-            a = self.mha(first(asking, mine), x, rows, last)
-            return mine.zero_padding(self.ffn(a, mine))
+            return rows.zero_padding(self.ffn(self.mha(first(x, rows), x, rows), rows))
         second = self.layer_normalization2
         if self.layout == "authors":
-            z = second(self.mha(first(asking, mine), x, rows, last), mine)
-            out = self.ffn(z, mine)
+            out = self.ffn(second(self.mha(first(x, rows), x, rows), rows), rows)
         elif self.layout == "pre-norm":
             h = first(x, rows)
-            y = self._plus(asking, self.mha(rows.last(h)[0] if last else h, h, rows, last))
-            out = self._plus(y, self.ffn(second(y, mine), mine))
+            y = self.plus(x, self.mha(h, h, rows))
+            out = self.plus(y, self.ffn(second(y, rows), rows))
         else:
-            y = first(self.mha(asking, x, rows, last), mine)
-            out = second(self.ffn(y, mine), mine)
-        return mine.zero_padding(out)
+            y = first(self.mha(x, x, rows), rows)
+            out = second(self.ffn(y, rows), rows)
+        return rows.zero_padding(out)
 
-    def _plus(self, x: Tensor, change: Tensor) -> Tensor:
+    def plus(self, x: Tensor, change: Tensor) -> Tensor:
+        """The residual connection, where there is one."""
         return x + change if self.residuals else change
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: object) -> None:
@@ -262,10 +237,9 @@ class Encoder(nn.Module):
         training: bool = False,
         mask: Tensor | None = None,
         rows: Rows | None = None,
-        last: bool = False,
     ) -> Tensor:
         """See `EncoderLayer.forward`."""
         rows = rows or rows_of(mask, training)
         for layer in self.enc_layers:
-            x = layer(x, rows=rows, last=last and layer is self.enc_layers[-1])
-        return rows.last(x)[0] if last and not self.num_layers else x
+            x = layer(x, rows=rows)
+        return x

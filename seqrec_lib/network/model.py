@@ -47,10 +47,6 @@ class SequenceModel(nn.Module, ABC):
             network whose parts are all the library's own may get packed rows, (N,) → (N, D).
         """
 
-    def encode_last(self, items: Tensor, users: Tensor | None, rows: Rows) -> Tensor:
-        """The state after the last position of each sequence alone: (B, 1, D)."""
-        return rows.last(self.encode(items, users, rows))[0]
-
     def query(self, hidden: Tensor, users: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Of states (N, D): the part (N, D) that meets the output embedding, and what is added to
         all of a row's logits (N,), or None for nothing."""
@@ -123,7 +119,7 @@ class SequenceModel(nn.Module, ABC):
         mode, rows = self.training, PaddedRows(seq != 0, times=times)
         self.eval()
         try:
-            return self.encode_last(seq, by_row, rows).squeeze(1)
+            return rows.last(self.encode(seq, by_row, rows)).squeeze(1)
         finally:
             self.train(mode)
 

@@ -26,8 +26,8 @@ class Rows(ABC):
         """x with its padded positions set to zero."""
 
     @abstractmethod
-    def last(self, x: Tensor) -> tuple[Tensor, Rows]:
-        """The last position of each sequence, (B, 1, D) or (G, D), and how that is stored."""
+    def last(self, x: Tensor) -> Tensor:
+        """The last position of each sequence: (B, 1, D) or (G, D)."""
 
     @abstractmethod
     def by_position(self, weight: Tensor) -> Tensor:
@@ -59,10 +59,6 @@ class Rows(ABC):
         exactly 0. SASRec eq. (2) and the causality of Sec. III-B; Vaswani et al. 2017, eq. (1).
         """
 
-    @abstractmethod
-    def attention_of_last(self, q: Tensor, x: Tensor) -> Tensor:
-        """softmax(q · xᵀ) x, asked by the last position of each sequence alone: (…, H, D)."""
-
 
 class PaddedRows(Rows):
     """Rows stored as a rectangle with padding in front: the definition, in plain torch.
@@ -92,9 +88,9 @@ class PaddedRows(Rows):
         """See `Rows`."""
         return x * self.real.unsqueeze(-1)
 
-    def last(self, x: Tensor) -> tuple[Tensor, PaddedRows]:
-        """See `Rows`: (B, T, D) → (B, 1, D)."""
-        return x[:, -1:], PaddedRows(self.real[:, -1:], self.training, self.generator)
+    def last(self, x: Tensor) -> Tensor:
+        """See `Rows`."""
+        return x[:, -1:]
 
     def by_position(self, weight: Tensor) -> Tensor:
         """See `Rows`: the last T rows of (n, D); (1, D) is shared by all positions."""
@@ -143,11 +139,3 @@ class PaddedRows(Rows):
             self.maps.append(weights.detach())
         mixed = self.dropout(weights, rate) @ v  # (B, H, T, D/H)
         return mixed.transpose(1, 2).reshape(B, T, D)
-
-    def attention_of_last(self, q: Tensor, x: Tensor) -> Tensor:
-        """See `Rows`: (B, 1, H, D), (B, T, D) → (B, 1, H, D)."""
-        scores = q.transpose(1, 2) @ x.unsqueeze(1).transpose(-2, -1)  # (B, H, 1, T)
-        allowed = self.real[:, None, None, :] & self.real_queries[:, None, -1:, None]
-        scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
-        mixed = (scores.softmax(dim=-1) * allowed) @ x.unsqueeze(1)  # (B, H, 1, D)
-        return mixed.transpose(1, 2)

@@ -9,13 +9,12 @@ number so low that its weight is exactly 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from seqrec_lib.common.randomness import drawing_from
 from seqrec_lib.network.rows import PaddedRows
 
 _FAR = -1e5  # divided by sqrt(D/H) it is still far below any score: exp of it is 0
@@ -39,7 +38,7 @@ class FusedRows(PaddedRows):
         q = functional.pad(torch.cat([q, torch.ones_like(q[..., :1])], -1), fill)  # B H T C+1+fill
         k = functional.pad(torch.cat([k, told.expand_as(k[..., :1])], -1), fill)
         v = functional.pad(v, (0, 1 + fill[1]))
-        with _drawing_from(self.generator):
+        with drawing_from(self.generator):
             mixed = functional.scaled_dot_product_attention(
                 q,
                 k,
@@ -50,24 +49,3 @@ class FusedRows(PaddedRows):
             )[..., :C]  # (B, H, T, C)
         mixed = mixed * self.real_queries[:, None, :, None]
         return mixed.transpose(1, 2).reshape(B, T, D)
-
-
-@contextmanager
-def _drawing_from(generator: torch.Generator | None) -> Iterator[None]:
-    """Let what can only draw from torch's global generator draw from this one; put that back."""
-    if generator is None:
-        yield
-        return
-    place = generator.device
-    common = (
-        torch.default_generator
-        if place.type == "cpu"
-        else torch.cuda.default_generators[place.index or 0]
-    )
-    before = common.get_state()
-    common.set_state(generator.get_state())
-    try:
-        yield
-        generator.set_state(common.get_state())
-    finally:
-        common.set_state(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -43,11 +44,8 @@ def train(
     of one process, up to rounding and the draws of dropout. The sampler's batch_size is that of all
     processes together.
 
-    Args:
-        validate: seed → (NDCG@10, HR@10) on the validation items.
-
-    Returns:
-        {"loss": one per epoch, "val_ndcg": …, "val_hr": one per validation}.
+    validate: seed → (NDCG@10, HR@10) on the validation items.
+    Returns {"loss": one per epoch, "val_ndcg": …, "val_hr": one per validation}.
 
     Raises:
         ValueError: model, data and sampler do not fit, or a batch is not of the right form.
@@ -59,32 +57,22 @@ def train(
     world = current()
     seed = world.broadcast(fresh_seed() if options.seed is None else options.seed)
     model.to(device_of(options, world))
-    source = adapted(sampler, dataset.itemnum)
-    shared = make_generator(seed, model.device)  # of what the processes draw alike
-    dropout = shared if world.size == 1 else make_generator(seed, model.device)
+    source = adapted(sampler, dataset.itemnum).to(model.device)
+    draws = Draws(seed, model.device, world)
     _agree(world, model, dataset, source, options)
-    engine = engine_for(model, options, dropout, world)
+    engine = engine_for(model, options, world, draws)
     optimizer = optimizer_for(model, options)
-    state = TrainingState(
-        model,
-        {"optimizer": optimizer, "generator": _GeneratorState(shared), "sampler": source},
-    )
-    batches = Batches(dataset, source, options.objective, options.sse, shared, model)
-
-    def begin_epoch(number: int) -> None:
-        if world.size > 1:
-            dropout.manual_seed(world.seed_of(seed, number))
-
-    mode = model.training
+    batches = Batches(dataset, source, options.objective, options.sse, draws.shared, model)
+    state = TrainingState(model, _states(optimizer, source, draws))
     with ExitStack() as stack:
         stack.enter_context(_advice(model, options))
-        stack.callback(model.train, mode)
+        stack.callback(model.train, model.training)
         model.train()
         save = _resume(stack, state, options, world, source, _settings(model, dataset, source))
         run = Run(
             state=state,
             num_epochs=options.num_epochs,
-            patience=options.patience,
+            patience=options.patience or math.inf,
             rate_after=options.rate_after,
             validates_after=options.validates_after,
             engine=engine,
@@ -93,11 +81,31 @@ def train(
             steps=steps_an_epoch(dataset, options.batch_size),
             validate=lambda: validate(seed),
             save=save,
-            begin_epoch=begin_epoch,
+            begin_epoch=draws.begin_epoch,
             world=world,
             verbose=options.verbose,
         )
         return run.train()
+
+
+class Draws:
+    """Where the random numbers of a run come from, all by one seed.
+
+    shared: of what several processes draw alike. dropout: of the masks, in each process its own.
+    ambient: of layers that draw from torch's global generator, see `PaddedEngine`.
+    """
+
+    def __init__(self, seed: int, device: torch.device, world: World) -> None:
+        self._seed, self._world = seed, world
+        self.shared = make_generator(seed, device)
+        self.dropout = self.shared if world.size == 1 else make_generator(seed, device)
+        self.ambient = make_generator((seed + 1) % 2**63, device)
+
+    def begin_epoch(self, number: int) -> None:
+        """Several processes seed anew, so that a checkpoint of one has what all need."""
+        if self._world.size > 1:
+            for place, generator in enumerate((self.dropout, self.ambient)):
+                generator.manual_seed(self._world.seed_of(self._seed + place, number))
 
 
 def steps_an_epoch(dataset: SASRecDataSet, batch_size: int) -> int:
@@ -126,7 +134,7 @@ def device_of(options: TrainingOptions, world: World) -> torch.device:
 
 
 def engine_for(
-    model: SequenceModel, options: TrainingOptions, dropout: torch.Generator, world: World
+    model: SequenceModel, options: TrainingOptions, world: World, draws: Draws
 ) -> Engine:
     """The packed engine where it can run and nothing else is asked for, else the padded one.
 
@@ -142,14 +150,14 @@ def engine_for(
     loss = paged_loss(options.objective, model.item_num) if paged else options.objective
     engine: PackedEngine | PaddedEngine
     if fits and options.may_pack:
-        engine = PackedEngine(model, loss, dropout, options.threads, world=world)
+        engine = PackedEngine(model, loss, draws.dropout, options.threads, world=world)
     else:
         rows = FusedRows if options.attention == "fused" else PaddedRows
-        how = (model, loss, dropout, PRECISIONS[options.precision], options.compiled, rows)
+        how = (model, loss, draws.dropout, PRECISIONS[options.precision], options.compiled)
         if world.size > 1:
-            engine = ParallelEngine(world, not paged, *how)
+            engine = ParallelEngine(world, not paged, *how, rows, draws.ambient)
         else:
-            engine = PaddedEngine(*how)
+            engine = PaddedEngine(*how, rows, draws.ambient)
     return PagedEngine(engine, model) if paged else engine
 
 
@@ -167,8 +175,20 @@ class _GeneratorState:
     """A generator, with the names that states have elsewhere."""
 
     def __init__(self, generator: torch.Generator) -> None:
-        self._generator = generator
         self.state_dict, self.load_state_dict = generator.get_state, generator.set_state
+
+
+def _states(
+    optimizer: torch.optim.Adam | RowwiseAdam,
+    source: WarpSampler | ForeignSampler,
+    draws: Draws,
+) -> dict[str, Any]:
+    """What changes with each step beside the model, by the names that checkpoints have."""
+    generators = {"generator": draws.shared, "ambient": draws.ambient}
+    if isinstance(source, WarpSampler):
+        generators["sampler"] = source.generator
+    states = {name: _GeneratorState(generator) for name, generator in generators.items()}
+    return {"optimizer": optimizer, **states}
 
 
 def _settings(
@@ -235,7 +255,10 @@ def _agree(
         {
             "the model's configuration": alike["model"],
             "the data set": alike["data"],
-            "what the sampler draws": (alike["sampler"], source.state_dict().numpy().tobytes()),
+            "what the sampler draws": (
+                alike["sampler"],
+                source.generator.get_state().numpy().tobytes(),
+            ),
             "how it is trained": (options.fixed(), options.num_epochs),
         }
     )

@@ -13,7 +13,7 @@ from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.unseen import Complement
 from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.training.losses import Loss
-from seqrec_lib.training.sampling import Batch, SampledBatch, WarpSampler
+from seqrec_lib.training.sampling import Batch, SampledBatch, TimedBatch, WarpSampler
 from seqrec_lib.training.sse import SSE
 
 
@@ -55,12 +55,6 @@ class ForeignSampler:
         """Nothing is known of what decides its batches."""
         return {}
 
-    def state_dict(self) -> None:
-        """It has no state that could be taken."""
-
-    def load_state_dict(self, state: None) -> None:
-        """Nothing to give back."""
-
 
 def adapted(sampler: Sampler, itemnum: int) -> WarpSampler | ForeignSampler:
     """The library's own sampler as it is, any other one behind an adapter."""
@@ -83,7 +77,6 @@ class Batches:
         self.model, self.itemnum = model, dataset.itemnum
         # ids that the model has embeddings for; a model without users ignores them
         self.usernum = model.user_num or dataset.usernum
-        sampler.to(generator.device)
         self.unseen = None
         if loss.negatives > 1:
             self.unseen = Complement(dataset.train, dataset.itemnum, device=generator.device)
@@ -96,6 +89,11 @@ class Batches:
                 f"the sampler's sequences have {batch.seq.shape[1]} positions, more than the "
                 f"model's seq_max_len={self.model.seq_max_len}: build the sampler with "
                 f"maxlen={self.model.seq_max_len}"
+            )
+        if self.model.reads_times and not isinstance(batch, TimedBatch):
+            raise ValueError(
+                f"{type(self.model).__name__} reads times, and the sampler gives none: make the "
+                "data set with keep_times=True and the sampler with its `train`"
             )
         batch = self.model.training_batch(batch, self.generator)
         if self.unseen is None:

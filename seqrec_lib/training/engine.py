@@ -12,6 +12,7 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor, nn
 
+from seqrec_lib.common.randomness import drawing_from
 from seqrec_lib.network.model import SequenceModel, encoded
 from seqrec_lib.network.rows import PaddedRows
 from seqrec_lib.training.sampling import SampledBatch
@@ -58,6 +59,8 @@ class PaddedEngine:
         precision: torch.bfloat16 runs the forward pass in bfloat16.
         compiled: by torch.compile.
         rows: how the batch is stored: `PaddedRows`, or `sdpa.FusedRows`.
+        ambient: what layers of torch draw from, nn.Dropout in a model of your own for example; None
+            leaves them torch's global generator.
     """
 
     def __init__(
@@ -68,8 +71,9 @@ class PaddedEngine:
         precision: torch.dtype = torch.float32,
         compiled: bool = False,
         rows: type[PaddedRows] = PaddedRows,
+        ambient: torch.Generator | None = None,
     ) -> None:
-        self.model, self.precision = model, precision
+        self.model, self.precision, self.ambient = model, precision, ambient
         self.loss_sum = LossSum(model, loss, generator, rows)
         self._sum: Callable[..., Tensor] = self.loss_sum
         if compiled:
@@ -90,6 +94,6 @@ class PaddedEngine:
 
     def mean_loss(self, batch: SampledBatch, negatives: Tensor, count: Tensor) -> Tensor:
         """The sum of the loss divided by the number of real targets."""
-        mixed = self.precision != torch.float32
-        with torch.autocast(self.model.device.type, self.precision, enabled=mixed):
+        mixed, device = self.precision != torch.float32, self.model.device.type
+        with drawing_from(self.ambient), torch.autocast(device, self.precision, enabled=mixed):
             return self._sum(batch, negatives) / count

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,16 +18,6 @@ from tqdm import tqdm
 
 from seqrec_lib.common.distributed import World
 from seqrec_lib.training.sampling import SampledBatch
-
-
-class Engine(Protocol):
-    """What makes the steps; a `with` block holds what it needs for them, threads for example."""
-
-    def step(self, batch: SampledBatch, negatives: Tensor) -> Tensor:
-        """Fill the gradients; this process's part of the mean loss, a scalar on the device."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *exc: object) -> None: ...
 
 
 class TrainingState:
@@ -47,14 +37,6 @@ class TrainingState:
     def epochs(self) -> int:
         """How many are done."""
         return len(self.history["loss"])
-
-    def tired(self, patience: int | None) -> bool:
-        """Whether there were so many validations without a better one."""
-        return patience is not None and self.waited >= patience
-
-    def trained(self, loss: float) -> None:
-        """Note the mean loss of an epoch."""
-        self.history["loss"].append(loss)
 
     def validated(self, ndcg: float, hit_rate: float) -> None:
         """Note the result of a validation, and the weights when it is the best so far."""
@@ -98,10 +80,10 @@ class Run:
 
     state: TrainingState
     num_epochs: int
-    patience: int | None  # how many validations without a better one end it; None: no number
+    patience: float  # how many validations without a better one end it
     rate_after: Callable[[int], float]  # epochs done → the learning rate from there on
     validates_after: Callable[[int], bool]  # epochs done → whether there is a validation now
-    engine: Engine
+    engine: Any  # `PaddedEngine`, or what has its step and is used in a `with` block like it
     optimizer: Any  # Adam of one kind or another: param_groups, step
     next_batch: Callable[[], tuple[SampledBatch, Tensor]]  # a batch, and negatives (B, T, K)
     steps: int  # batches an epoch
@@ -118,9 +100,9 @@ class Run:
         settings = {"unit": "epoch", "file": sys.stdout, "leave": False, "disable": not verbose}
         with tqdm(total=self.num_epochs, initial=first, **settings) as bar:
             try:
-                while state.epochs < self.num_epochs and not state.tired(self.patience):
+                while state.epochs < self.num_epochs and state.waited < self.patience:
                     mean = self.epoch(state.epochs + 1)
-                    state.trained(mean)
+                    state.history["loss"].append(mean)
                     bar.set_postfix(loss=f"{mean:.4f}", refresh=False)
                     bar.update()
                     if self.validates_after(state.epochs):

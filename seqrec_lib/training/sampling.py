@@ -42,9 +42,7 @@ class WarpSampler:
 
     Args:
         User: {user: training items in order}, or `Sequences` (for large data).
-        usernum, itemnum: the largest ids.
-        batch_size: B, rows of a batch.
-        maxlen: T, positions of a row.
+        usernum, itemnum: the largest ids. batch_size: B, maxlen: T, of a batch.
         n_workers: accepted for compatibility; nothing is started.
         seed: None takes a fresh one. Equal seeds give equal batches on the same kind of device.
         window_probability: SSE-PT++'s p_s. A history longer than T starts at a uniform place among
@@ -138,19 +136,8 @@ class WarpSampler:
 
     def settings(self) -> dict[str, float]:
         """What decides the batches beside data and seed, as plain values."""
-        return {
-            "batch_size": self.batch_size,
-            "maxlen": self.maxlen,
-            "window_probability": self.window_probability,
-        }
-
-    def state_dict(self) -> Tensor:
-        """Where the stream of draws stands."""
-        return self.generator.get_state()
-
-    def load_state_dict(self, state: Tensor) -> None:
-        """Draw on from where `state` was taken."""
-        self.generator.set_state(state)
+        names = ("batch_size", "maxlen", "window_probability")
+        return {name: getattr(self, name) for name in names}
 
     def next_batch(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(users (B,), seq (B, T), pos (B, T), neg (B, T)) as int64 arrays."""

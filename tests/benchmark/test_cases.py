@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from padded_last import PaddedLast
 from torch.utils.flop_counter import FlopCounterMode
 
 from seqrec_lib.benchmark.cases import (
@@ -19,6 +20,7 @@ from seqrec_lib.benchmark.profile import named_kernels, profile, some_users
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.network.fast import attention_kernels, kernels
+from seqrec_lib.network.fast.last import last_state
 from seqrec_lib.network.rows import PaddedRows
 
 
@@ -69,8 +71,11 @@ def test_arithmetic_is_what_torch_counts_less_the_future(blocks, with_users):
             hidden.sum().backward()
         assert counter.get_total_flops() == 2 * forward
 
-    with FlopCounterMode(display=False) as counter:
-        model.score(users, history)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        by_row = users.view(-1, 1).expand(B, T)
+        last = last_state(model, history, by_row, PaddedLast(history != 0)).squeeze(1)
+        model.query(last, users)[0] @ model.output_embedding.T
+    torch.testing.assert_close(last, model.last_state(users, history))
     scoring = sequence_flops(model, lengths, last=True).sum()
     logits = B * (items + 1) * logit_flops(model)  # with the padding's column
     assert scoring + logits == counter.get_total_flops() - future * (blocks - 1) / max(1, blocks)

@@ -121,9 +121,6 @@ def test_ranks_hold_together():
     ranks = Ranks(*(np.array(x) for x in ([3, 8], [0, 4], [0, 3], [9, 9])))
     assert ranks.rank.tolist() == [1.0, 6.5]
     assert len(ranks) == 2
-    frame = ranks.frame()
-    assert frame.index.name == "user"
-    assert frame.loc[8].to_dict() == {"rank": 6.5, "better": 4, "tied": 3, "candidates": 9}
     with pytest.raises(ValueError, match="user 8 has more competitors"):
         Ranks(*(np.array(x) for x in ([3, 8], [0, 4], [0, 5], [9, 9])))
     with pytest.raises(ValueError, match="tied has shape"):

@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from padded_last import PaddedLast
 from scipy import stats
 from torch import nn
 from torch.nn import functional
 
-from seqrec_lib.network.fast import attention_kernels, kernels
+from seqrec_lib.network.fast import attention_kernels, kernels, last
 from seqrec_lib.network.fast.packed import PackedRows, threshold_of
 from seqrec_lib.network.layers import MultiHeadAttention
 from seqrec_lib.network.rows import PaddedRows
@@ -109,12 +110,12 @@ def test_attention_of_the_last_row_is_that_row_of_attention(heads):
         parameter.copy_(0.4 * noise(*parameter.shape, seed=seed))  # the biases, too
     queries, keys = noise(N, 8, seed=20), noise(N, 8, seed=21)
     packed = rows(training=False)
-    whole = packed.last(attention(queries, keys, packed))[0]
-    near(attention(packed.last(queries)[0], keys, packed, last=True), whole, 1e-6)
-    padded = PaddedRows(torch.arange(5) > 1 - torch.arange(2).unsqueeze(1))  # (B, T) = (2, 5)
+    whole = packed.last(attention(queries, keys, packed))
+    near(last._attention(attention, packed.last(queries), keys, packed), whole, 1e-6)
+    padded = PaddedLast(torch.arange(5) > 1 - torch.arange(2).unsqueeze(1))  # (B, T) = (2, 5)
     queries, keys = queries[:10].view(2, 5, 8), keys[:10].view(2, 5, 8)  # (B, T, D)
-    whole = padded.last(attention(queries, keys, padded))[0]
-    near(attention(padded.last(queries)[0], keys, padded, last=True), whole, 1e-6)
+    whole = padded.last(attention(queries, keys, padded))
+    near(last._attention(attention, padded.last(queries), keys, padded), whole, 1e-6)
 
 
 @pytest.mark.parametrize("table_rows", [70, 1])
@@ -337,7 +338,7 @@ def test_packed_rows_are_padded_rows_without_the_padding():
     packed, padded = rows(lengths, 6, training=False), PaddedRows(real)
     table = noise(6, 8, seed=1)
     near(packed.by_position(table), padded.by_position(table).expand(3, -1, -1)[real], 0)
-    near(packed.last(x[real])[0], padded.last(x)[0].squeeze(1), 0)
+    near(packed.last(x[real]), padded.last(x).squeeze(1), 0)
     assert torch.equal(packed.zero_padding(x[real]), padded.zero_padding(x)[real])
     near(
         packed.attention(x[real], x[real], x[real], 2, 0.0),

@@ -61,10 +61,13 @@ class PackedRows(Rows):
         self._seed = (self._seed * 6364136223846793005 + 1442695040888963407) & _WORD
         return (self._seed ^ (self._seed >> 29)) & _WORD
 
-    def last(self, x: Tensor) -> tuple[Tensor, PackedRows]:
+    def last(self, x: Tensor) -> Tensor:
         """See `Rows`: (N, D) → (G, D)."""
-        ones = torch.ones(len(self.starts) - 1, dtype=torch.int64)
-        return x[torch.from_numpy(self.starts[1:] - 1)], PackedRows(ones, self._length)
+        return x[torch.from_numpy(self.starts[1:] - 1)]
+
+    def of_last(self) -> PackedRows:
+        """How what `last` gives is stored: one row a sequence."""
+        return PackedRows(torch.ones(len(self.starts) - 1, dtype=torch.int64), self._length)
 
     def zero_padding(self, x: Tensor) -> Tensor:
         """x itself: nothing is padded."""
@@ -105,7 +108,8 @@ class PackedRows(Rows):
         return Attention.apply(q, k, v, self.starts, heads, threshold, self._next_seed())
 
     def attention_of_last(self, q: Tensor, x: Tensor) -> Tensor:
-        """See `Rows`; (G, H, D), (N, D) → (G, H, D). No gradient."""
+        """softmax(q · xᵀ) x, asked by the last row of each sequence alone, without gradient:
+        (G, H, D), (N, D) → (G, H, D)."""
         out = new(q)
         attention_kernels.attention_of_last(array(q), array(x), self.starts, out.numpy())
         return out

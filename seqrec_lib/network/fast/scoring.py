@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seqrec_lib.network.fast.fitness import ROWS_AT_ONCE
+from seqrec_lib.network.fast.last import last_state
 from seqrec_lib.network.fast.packed import PackedRows
 from seqrec_lib.network.fast.threads import CoreThreads
 
@@ -31,7 +32,7 @@ def packed_last_state(model: Any, users: Tensor | None, seq: Tensor) -> Tensor:
                 by_row = None
                 if users is not None:
                     by_row = users[part].repeat_interleave(lengths[part])
-                out[part] = model.encode_last(seq[part][kept], by_row, rows)
+                out[part] = last_state(model, seq[part][kept], by_row, rows)
 
     with CoreThreads() as cores:
         cores.map(work, _slices(lengths))

@@ -1,0 +1,52 @@
+"""Scores for the histories of some users: the one place where evaluation calls a model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from seqrec_lib.data.sequences import Sequences
+from seqrec_lib.evaluation.ranks import Scorer
+
+
+def score_histories(
+    scorer: Scorer,
+    sequences: Sequences,
+    users: Tensor,
+    drop_last: int = 0,
+    candidates: Tensor | None = None,
+    known_users: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """Scores of candidates, or of all items, and the histories that they were made of.
+
+    Args:
+        scorer: a model or baseline. One with `reads_times` gets the times of the histories, too.
+        sequences: whose histories are read.
+        users: int64 (B,), which of them.
+        drop_last: how many of a user's last items the scorer is not shown.
+        candidates: int64 (B, K), or None for all items.
+        known_users: False: the scorer is not told who the users are.
+
+    Returns:
+        scores (B, K) or (B, I + 1), histories (B, T) padded in front, both on the scorer's device.
+
+    Raises:
+        ValueError: scores of another shape, or times that are needed and not there.
+    """
+    device, ids = getattr(scorer, "device", torch.device("cpu")), users.numpy()
+    histories = torch.from_numpy(sequences.padded(ids, drop_last=drop_last)).to(device)
+    more = {}
+    if getattr(scorer, "reads_times", False):
+        times = sequences.padded_times(ids, drop_last=drop_last)
+        more["times"] = torch.from_numpy(times).to(device)
+    if candidates is not None:
+        more["candidates"] = candidates.to(device)
+    scores = scorer.score(users.to(device) if known_users else None, histories, **more)
+    columns = scorer.item_num + 1 if candidates is None else candidates.shape[1]
+    if scores.shape != (len(users), columns):
+        raise ValueError(
+            f"{type(scorer).__name__}.score returned shape {tuple(scores.shape)}, expected "
+            f"{(len(users), columns)}: one row per user, one column per "
+            + ("item and one for padding" if candidates is None else "candidate")
+        )
+    return scores, histories
