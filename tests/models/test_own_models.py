@@ -13,7 +13,7 @@ from torch import nn
 import seqrec_lib as sl
 from seqrec_lib.common.distributed import World
 from seqrec_lib.network.fast.fitness import fits_packed
-from seqrec_lib.training.assembly import engine_for
+from seqrec_lib.training.assembly import Draws, engine_for
 from seqrec_lib.training.options import TrainingOptions
 
 ITEMS, LENGTH = 12, 8
@@ -244,10 +244,8 @@ UNFIT = {
 
 
 def engine_of(model, **options):
-    generator = torch.Generator().manual_seed(0)
-    return type(
-        engine_for(model, TrainingOptions(**options), World(), generator, generator)
-    ).__name__
+    draws = Draws(0, model.device, World())
+    return type(engine_for(model, TrainingOptions(**options), World(), draws)).__name__
 
 
 @pytest.mark.parametrize("name", UNFIT)
