@@ -138,7 +138,8 @@ def divide(batch: SampledBatch, negatives: Tensor) -> list[Group]:
     order = order[lengths[order] > 0]
     if len(order) == 0:
         raise ValueError("a batch holds nothing but padding: the sampler gave no item at all")
-    groups = min(len(order), max(1, round(int(lengths.sum()) / ROWS_AT_ONCE)))
+    # An even number, so that two cores are done at the same time.
+    groups = min(len(order), 2 * max(1, round(int(lengths.sum()) / (2 * ROWS_AT_ONCE))))
     # Dealt like cards, back and forth, sorted by length: each group gets about the same cost.
     deal = torch.arange(len(order)) % (2 * groups)
     deal = torch.minimum(deal, 2 * groups - 1 - deal)

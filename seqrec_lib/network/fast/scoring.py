@@ -43,7 +43,7 @@ def packed_last_state(model: Any, users: Tensor | None, seq: Tensor) -> Tensor:
 def _slices(lengths: Tensor) -> list[slice]:
     """Sequences in slices of about equally many rows, few but not huge, whatever the machine."""
     total = int(lengths.sum())
-    pieces = -(-total // ROWS_AT_ONCE)
+    pieces = 2 * -(-total // (2 * ROWS_AT_ONCE)) if total > ROWS_AT_ONCE else 1
     slot = (lengths.cumsum(0) - 1) * pieces // total
     sizes = torch.unique_consecutive(slot, return_counts=True)[1]
     ends = sizes.cumsum(0).tolist()
