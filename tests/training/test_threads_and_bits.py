@@ -15,7 +15,7 @@ THREADS = (1, 2, 3, 8)
 def small_groups(monkeypatch):
     """Many groups a batch and many slices a score, as large data have."""
     monkeypatch.setattr(packed_engine, "ROWS_AT_ONCE", 60)
-    monkeypatch.setattr(scoring, "ROWS_AT_ONCE", 60)
+    monkeypatch.setattr(scoring, "ROWS_AT_ONCE", 2000)
 
 
 @pytest.fixture
