@@ -67,6 +67,9 @@ if TYPE_CHECKING:
     from seqrec_lib.models.files import load_model as load_model
     from seqrec_lib.models.files import read_weights as read_weights
     from seqrec_lib.models.files import save_model as save_model
+    from seqrec_lib.models.files import (
+        state_dict_for_recommenders as state_dict_for_recommenders,
+    )
     from seqrec_lib.models.fit import fit as fit
     from seqrec_lib.models.recommenders import SASREC as SASREC
     from seqrec_lib.models.recommenders import SSEPT as SSEPT

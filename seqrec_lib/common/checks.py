@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -33,6 +34,39 @@ def one_of(name: str, value: str, choices: Sequence[str]) -> str:
     if value not in choices:
         raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, choices))}")
     return value
+
+
+def knows_all(model: Any, dataset: Any) -> None:
+    """A ValueError when a data set has items or users that a model has no place for.
+
+    A model may be larger than its data: what is beyond is nobody's.
+    """
+    name, users = type(model).__name__, getattr(model, "user_num", None)
+    if dataset.itemnum > model.item_num:
+        raise ValueError(
+            f"{name} knows {model.item_num} items, the data set has {dataset.itemnum}: they do not "
+            f"belong together, or build the model with item_num={dataset.itemnum} or more"
+        )
+    if users is not None and dataset.usernum > users:
+        raise ValueError(
+            f"{name} knows {users} users, the data set has {dataset.usernum}: they do not belong "
+            f"together, or build the model with user_num={dataset.usernum} or more"
+        )
+
+
+def padded_in_front(name: str, ids: Tensor) -> None:
+    """A ValueError when a row of ids (B, T) ends in 0 and is not empty.
+
+    0 in front is padding, 0 between items is a masked position; 0 behind would be taken for the
+    latest item.
+    """
+    behind = (ids[:, -1] == 0) & (ids != 0).any(dim=1)
+    if bool(behind.any()):
+        row = int(behind.nonzero()[0])
+        raise ValueError(
+            f"{name} is padded behind in row {row}, {ids[row].tolist()[-8:]}: padding (0) belongs "
+            "in front, as pad_sequences puts it"
+        )
 
 
 def ids_between(name: str, ids: Tensor, lowest: int, highest: int, of: str) -> None:

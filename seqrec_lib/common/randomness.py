@@ -5,7 +5,6 @@ torch's and numpy's global generators are never drawn from and never seeded.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,12 +12,12 @@ import torch
 
 
 def fresh_seed() -> int:
-    """A seed that nobody chose, from the operating system."""
-    return secrets.randbits(62)
+    """A seed where none was given, drawn from torch's global generator as torch's layers do."""
+    return int(torch.randint(2**62, ()))
 
 
 def make_generator(seed: int | None, device: torch.device | str) -> torch.Generator:
-    """A generator of its own on `device`; a fresh seed from the operating system for None.
+    """A generator of its own on `device`; one seeded by torch's global one for None.
 
     Raises ValueError for a seed outside 0 to 2**63 - 1.
     """

@@ -38,6 +38,16 @@ def passes_on_to(target: Callable[..., Any]) -> Callable[[Callable[..., None]], 
     return decorate
 
 
+def takes_argument(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function or method has a parameter of this name."""
+    return _takes_argument(getattr(function, "__func__", function), name)
+
+
+@functools.cache
+def _takes_argument(function: Callable[..., Any], name: str) -> bool:
+    return name in inspect.signature(function).parameters
+
+
 class ConfigSignature:
     """What `inspect.signature`, and so `help` and Jupyter's `?`, shows of a class with a `Config`.
 

@@ -70,10 +70,9 @@ class Ranks:
 
     def break_ties(self, seed: int) -> Ranks:
         """The same ranks with every tie put in a random order."""
-        luck = np.random.default_rng(seed).integers(0, self.tied + 1)
-        none = np.zeros_like(self.tied)
+        better = self.better + np.random.default_rng(seed).integers(0, self.tied + 1)
         protocol = {**self.protocol, "ties": f"random, seed {seed}"}
-        return Ranks(self.users, self.better + luck, none, self.candidates, protocol)
+        return Ranks(self.users, better, np.zeros_like(self.tied), self.candidates, protocol)
 
 
 def rank_of_target(

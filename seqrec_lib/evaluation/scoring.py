@@ -39,9 +39,8 @@ def score_histories(
     if getattr(scorer, "reads_times", False):
         times = sequences.padded_times(ids, drop_last=drop_last)
         more["times"] = torch.from_numpy(times).to(device)
-    if candidates is not None:
-        more["candidates"] = candidates.to(device)
-    scores = scorer.score(users.to(device) if known_users else None, histories, **more)
+    asked = () if candidates is None else (candidates.to(device),)
+    scores = scorer.score(users.to(device) if known_users else None, histories, *asked, **more)
     columns = scorer.item_num + 1 if candidates is None else candidates.shape[1]
     if scores.shape != (len(users), columns):
         raise ValueError(

@@ -62,8 +62,31 @@ def save_model(model: SequenceModel, path: str | Path, card: dict[str, Any] | No
         "config": json.dumps(model.settings()),
         "card": json.dumps(card or {}),
         "library": __version__,
+        "known_users": json.dumps(getattr(model, "known_users", None)),
     }
     write_weights(model.state_dict(), path, metadata)
+
+
+def state_dict_for_recommenders(model: SASREC) -> dict[str, Tensor]:
+    """The state dict that recommenders' SASREC or SSEPT loads with its default strictness.
+
+    It has, beside the weights, the two layer normalisations a block that nothing there uses.
+
+    Raises ValueError for a network that recommenders cannot build.
+    """
+    config = model.config
+    usual: dict[str, Any] = {"layout": "contract", "norm": "position"}
+    usual |= dict.fromkeys(("residuals", "positions", "shared_embedding"), True)
+    built = {name: getattr(config, name) for name in usual}
+    other = [f"{name}={value!r}" for name, value in built.items() if value != usual[name]]
+    if other:
+        raise ValueError(f"recommenders has no model with {', '.join(other)}: it is built without")
+    state, width = dict(model.state_dict()), config.hidden_width
+    for block in range(config.num_blocks):
+        for name in ("layernorm1", "layernorm2"):
+            place = f"encoder.enc_layers.{block}.{name}"
+            state |= {f"{place}.weight": torch.ones(width), f"{place}.bias": torch.zeros(width)}
+    return state
 
 
 def write_weights(weights: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
@@ -96,6 +119,9 @@ def load_model(path: str | Path, into: SequenceModel | None = None) -> tuple[Any
         elif settings["model"] != type(into).__name__:
             raise ValueError(f"it holds a {settings['model']}, not a {type(into).__name__}")
         into.load_state_dict(weights)
+        known_users = json.loads(metadata.get("known_users", "null"))
+        if known_users is not None:
+            into.known_users = known_users
     except Exception as error:
         raise ValueError(f"{path.name} is not a model that save_model wrote: {error}") from error
     return into, card

@@ -5,6 +5,7 @@ Code that was written against recommenders' PyTorch models runs after a change o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -17,12 +18,19 @@ from seqrec_lib.common.checks import ids_between
 from seqrec_lib.common.randomness import moved
 from seqrec_lib.common.signatures import ConfigSignature
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.padding import pad_sequences
 from seqrec_lib.models.fit import fit, ndcg_and_hit_rate
 from seqrec_lib.models.sasrec import SASRecConfig, SASRecNetwork
 from seqrec_lib.models.ssept import SSEPTConfig, SSEPTNetwork
 from seqrec_lib.network.model import encoded
-from seqrec_lib.network.rows import PaddedRows
+from seqrec_lib.network.rows import PaddedRows, Rows
 from seqrec_lib.training.batches import Sampler
+from seqrec_lib.training.contract_engine import own_step
+
+_SHOWN = (
+    *("embedding_dim", "attention_dim", "num_blocks", "attention_num_heads", "conv_dims"),
+    *("num_neg_test", "user_embedding_dim", "item_embedding_dim"),
+)
 
 
 class SASREC(SASRecNetwork):
@@ -38,6 +46,7 @@ class SASREC(SASRecNetwork):
     """
 
     runs_packed = True
+    num_neg_test: int
     Config: ClassVar[type[SASRecConfig]] = SASRecConfig
     __signature__ = ConfigSignature()
 
@@ -49,9 +58,31 @@ class SASREC(SASRecNetwork):
         **settings: Any,
     ) -> None:
         super().__init__(self.Config(*args, **settings), seed, initial_tables)
-        self.num_neg_test = self.config.num_neg_test
+        self._initial_tables = initial_tables
+        for name in _SHOWN:  # where recommenders has them
+            if hasattr(self.config, name):
+                setattr(self, name, getattr(self.config, name))
+        if type(self)._init_weights is not SASREC._init_weights:
+            self._init_weights()
+
+    def _init_weights(self) -> None:
+        """Fresh weights, as the constructor makes them; a subclass may have its own."""
+        self._fill(self._random, self._initial_tables)
+
+    @property
+    def has_own_step(self) -> bool:
+        """Whether a subclass overrides forward, loss_function or create_combined_dataset."""
+        return own_step(self, SASREC)
 
     # The forward pass --------------------------------------------------------------------------
+
+    def embedded(self, items: Tensor, users: Tensor | None, rows: Rows) -> Tensor:
+        """See `SASRecNetwork`; what a subclass's `embedding` gives is read where there is one."""
+        if type(self).embedding is SASREC.embedding and "embedding" not in vars(self):
+            return super().embedded(items, users, rows)
+        vectors, positions = self.embedding(items)
+        x = self.joined(vectors, users) + positions
+        return rows.zero_padding(rows.dropout(x, self.dropout_rate if self.training else 0.0))
 
     def embedding(self, input_seq: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T) ids → item embeddings × sqrt(d_i), (B, T, d_i), and positions, (B, T, D)."""
@@ -134,8 +165,11 @@ class SASREC(SASRecNetwork):
     def create_combined_dataset(
         self, u: Any, seq: Any, pos: Any, neg: Any
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """One sampled batch as (inputs of `forward`, target (B, T) float: 1 where pos is real)."""
-        arrays = [torch.as_tensor(np.asarray(x), dtype=torch.int64) for x in (seq, pos, neg)]
+        """One sampled batch as (inputs of `forward`, target (B, T) float: 1 where pos is real).
+
+        Shorter rows, of equal length or not, are padded in front to seq_max_len, longer ones cut.
+        """
+        arrays = [torch.from_numpy(pad_sequences(x, self.seq_max_len)) for x in (seq, pos, neg)]
         inputs = dict(zip(("input_seq", "positive", "negative"), arrays, strict=True))
         inputs["users"] = torch.as_tensor(np.asarray(u), dtype=torch.int64).view(-1, 1)
         return inputs, (arrays[1] != 0).float()
@@ -158,7 +192,34 @@ class SASREC(SASRecNetwork):
             )
         ids_between("input_seq", seq, 0, self.item_num, "item_num")
         ids_between("candidate", candidates, 1, self.item_num, "item_num")
-        return self.score(self._known_users("inputs", "user", inputs), seq, candidates)
+        users = self._known_users("inputs", "user", inputs)
+        return SASRecNetwork.score(self, users, seq, candidates)
+
+    def score(
+        self,
+        users: Tensor | None,
+        histories: Tensor,
+        candidates: Tensor | None = None,
+        times: Tensor | None = None,
+    ) -> Tensor:
+        """See `SequenceModel`; by a subclass's `predict` where there is one.
+
+        Such a model is asked for every item as a candidate where it is to score them all.
+        """
+        if type(self).predict is SASREC.predict and "predict" not in vars(self):
+            return super().score(users, histories, candidates, times)
+        B, T = histories.shape
+        n = self.seq_max_len
+        seq = functional.pad(histories, (max(0, n - T), 0))[:, -n:]
+        asked = candidates
+        if asked is None:
+            asked = torch.arange(1, self.item_num + 1, device=seq.device).expand(B, -1)  # (B, I)
+        inputs = {"input_seq": seq, "candidate": asked}
+        if users is not None:
+            inputs["user"] = users.view(-1, 1)
+        with torch.no_grad():
+            scores = torch.as_tensor(self.predict(inputs)).float()
+        return scores if candidates is not None else functional.pad(scores, (1, 0), value=-math.inf)
 
     # Training and evaluation -------------------------------------------------------------------
 
@@ -178,6 +239,8 @@ class SASREC(SASRecNetwork):
 
         Returns {"loss": one per epoch, "val_ndcg": …, "val_hr": one per validation}.
         """
+        if self.user_num is not None:
+            self.known_users = dataset.usernum
         return fit(
             self,
             dataset,
@@ -215,3 +278,8 @@ class SSEPT(SSEPTNetwork, SASREC):
     runs_packed = True
     Config = SSEPTConfig
     config: SSEPTConfig
+
+    @property
+    def hidden_units(self) -> int:
+        """D, the width of the encoder."""
+        return self.config.hidden_width

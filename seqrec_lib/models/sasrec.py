@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seqrec_lib.common.checks import one_of, positive, rate
 from seqrec_lib.common.randomness import make_generator
-from seqrec_lib.network.layers import Encoder, LayerNormalization
+from seqrec_lib.network.layers import Encoder, LayerNormalization, on
 from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.network.rows import Rows
 
@@ -146,21 +146,21 @@ class SASRecNetwork(SequenceModel):
         """Item embeddings × sqrt of their width: (…,) ids → (…, d_i). SASRec's released code."""
         return self.item_embedding_layer(items) * math.sqrt(self.config.item_width)
 
-    def inputs(self, items: Tensor, users: Tensor | None) -> Tensor:
-        """What is read at each row, before positions: (…,) ids → (…, D)."""
-        return self.scaled_items(items)
+    def joined(self, vectors: Tensor, users: Tensor | None) -> Tensor:
+        """Item vectors (…, d_i) with what a variant reads beside them: (…, D)."""
+        return vectors
 
     def embedded(self, items: Tensor, users: Tensor | None, rows: Rows) -> Tensor:
         """What the encoder reads: (…,) ids → (…, D). SASRec eq. (1), and dropout."""
-        x = self.inputs(items, users)
+        x = self.joined(self.scaled_items(items), users)
         if self.config.positions:
             x = x + rows.by_position(self.positional_embedding_layer.weight)
         return rows.zero_padding(rows.dropout(x, self.dropout_rate if self.training else 0.0))
 
     def encode(self, items: Tensor, users: Tensor | None, rows: Rows) -> Tensor:
         """See `SequenceModel`: (B, T) or packed (N,) ids → (B, T, D) or (N, D). Eq. (2) to (5)."""
-        x = self.encoder(self.embedded(items, users, rows), rows=rows)
-        return self.layer_normalization(x, rows)
+        x = on(self.encoder, rows, block=True)(self.embedded(items, users, rows))
+        return on(self.layer_normalization, rows)(x)
 
     @property
     def output_embedding(self) -> Tensor:

@@ -53,25 +53,25 @@ class SSEPTNetwork(SASRecNetwork):
     config: SSEPTConfig
 
     def _add_embeddings(self) -> None:
-        self.user_num = self.config.user_num
+        self.user_num = self.known_users = self.config.user_num  # known: those of the data set
         width = self.config.hidden_width - self.config.item_width
         self.user_embedding_layer = nn.Embedding(self.user_num + 1, width, padding_idx=0)
 
     def user_vectors(self, users: Tensor | None, like: Tensor) -> Tensor:
-        """User embeddings × sqrt(d_u), (…, d_u); the mean one where there is no user."""
+        """User embeddings × sqrt(d_u), (…, d_u) for like (…, D); the mean one without users."""
         layer = self.user_embedding_layer
         if users is None:
-            vector = layer.weight[1:].mean(dim=0).expand(*like.shape, -1)
+            vector = layer.weight[1 : self.known_users + 1].mean(dim=0).expand(*like.shape[:-1], -1)
         else:
             vector = layer(users)
         return vector * math.sqrt(layer.embedding_dim)
 
-    def inputs(self, items: Tensor, users: Tensor | None) -> Tensor:
-        """See `SASRecNetwork`: (…,) ids → (…, D)."""
-        return torch.cat([self.scaled_items(items), self.user_vectors(users, items)], dim=-1)
+    def joined(self, vectors: Tensor, users: Tensor | None) -> Tensor:
+        """See `SASRecNetwork`: (…, d_i) → (…, D)."""
+        return torch.cat([vectors, self.user_vectors(users, vectors)], dim=-1)
 
     def query(self, hidden: Tensor, users: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """See `SequenceModel`: the item half of the state, and the user half times the user."""
         d_i = self.config.item_width
-        vectors = self.user_vectors(users, hidden[..., 0])
+        vectors = self.user_vectors(users, hidden)
         return hidden[..., :d_i], (hidden[..., d_i:] * vectors).sum(dim=-1)

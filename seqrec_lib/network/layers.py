@@ -10,14 +10,15 @@ padding. Dropout acts where the rows are for training and the block is in traini
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from seqrec_lib.common.checks import one_of, positive, rate
-from seqrec_lib.common.signatures import passes_on_to
+from seqrec_lib.common.signatures import passes_on_to, takes_argument
 from seqrec_lib.network.rows import PaddedRows, Rows
 
 LAYOUTS = ("contract", "authors", "pre-norm", "post-norm")
@@ -25,8 +26,7 @@ NORMS = ("position", "feature")
 
 
 def rows_with_content(x: Tensor) -> Tensor:
-    """(B, T) bool: which rows of x (B, T, D) are not all zero. What a block called alone has to
-    tell padding by; a sum of exactly 0 would also hit real rows."""
+    """(B, T) bool: which rows of x (B, T, D) are not all zero; a sum of 0 also hits real rows."""
     return (x != 0).any(dim=-1)
 
 
@@ -75,10 +75,9 @@ class MultiHeadAttention(nn.Module):
 
 
 class PointWiseFeedForward(nn.Module):
-    """Two convolutions of kernel size 1 (so: two linear maps of each position), added to the input.
+    """Two convolutions of kernel size 1, so two linear maps of each position, added to the input.
 
-    conv_dims: [C, D], the widths after the first and the second; each is followed by dropout.
-    Source: SASRec eq. (4).
+    conv_dims: [C, D], the widths; dropout follows each. Source: SASRec eq. (4).
     """
 
     def __init__(
@@ -185,20 +184,19 @@ class EncoderLayer(nn.Module):
         rows: Rows | None = None,
     ) -> Tensor:
         """(B, T, D) → (B, T, D), given mask (B, T, 1) with 0 at padding, or rows of any kind."""
-        rows = rows or rows_of(mask, training)
-        first = self.layer_normalization
+        rows = rows or rows_of(mask, training and self.training)
+        mha, ffn, first = (on(p, rows) for p in (self.mha, self.ffn, self.layer_normalization))
         if self.layout == "contract":
-            return rows.zero_padding(self.ffn(self.mha(first(x, rows), x, rows), rows))
-        second = self.layer_normalization2
+            return rows.zero_padding(ffn(mha(first(x), x)))
+        second = on(self.layer_normalization2, rows)
         if self.layout == "authors":
-            out = self.ffn(second(self.mha(first(x, rows), x, rows), rows), rows)
+            out = ffn(second(mha(first(x), x)))
         elif self.layout == "pre-norm":
-            h = first(x, rows)
-            y = self.plus(x, self.mha(h, h, rows))
-            out = self.plus(y, self.ffn(second(y, rows), rows))
+            h = first(x)
+            y = self.plus(x, mha(h, h))
+            out = self.plus(y, ffn(second(y)))
         else:
-            y = first(self.mha(x, x, rows), rows)
-            out = second(self.ffn(y, rows), rows)
+            out = second(ffn(first(mha(x, x))))
         return rows.zero_padding(out)
 
     def plus(self, x: Tensor, change: Tensor) -> Tensor:
@@ -220,6 +218,16 @@ def rows_of(mask: Tensor | None, training: bool) -> PaddedRows:
     return PaddedRows(mask.squeeze(-1) != 0, training)
 
 
+def on(part: nn.Module, rows: Rows, block: bool = False) -> Callable[..., Tensor]:
+    """`part` for these rows. One that somebody put in its place, and that knows no rows, is called
+    as recommenders calls it: a block with training and mask, others with their inputs alone."""
+    if takes_argument(part.forward, "rows"):
+        return partial(part, rows=rows)
+    if block and isinstance(rows, PaddedRows):
+        return lambda x: part(x, rows.training, rows.real.unsqueeze(-1).to(x.dtype))
+    return part
+
+
 class Encoder(nn.Module):
     """`num_layers` blocks in a row; the arguments after it are those of `EncoderLayer`."""
 
@@ -239,7 +247,7 @@ class Encoder(nn.Module):
         rows: Rows | None = None,
     ) -> Tensor:
         """See `EncoderLayer.forward`."""
-        rows = rows or rows_of(mask, training)
+        rows = rows or rows_of(mask, training and self.training)
         for layer in self.enc_layers:
-            x = layer(x, rows=rows)
+            x = on(layer, rows, block=True)(x)
         return x

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from seqrec_lib.common.checks import padded_in_front
 from seqrec_lib.network.fast.fitness import fits_packed
 from seqrec_lib.network.rows import PaddedRows, Rows
 
@@ -82,7 +83,7 @@ class SequenceModel(nn.Module, ABC):
     ) -> Tensor:
         """Logits of candidates, or of all items.
 
-        users: (B,) ids, for models that know users; None for unknown ones.
+        users: (B,) ids, or None for unknown ones.
         histories: (B, T) ids padded in front, of any length T; the last n count.
         candidates: (B, K) ids; None scores everything.
         times: (B, T), for models that read times.
@@ -110,7 +111,8 @@ class SequenceModel(nn.Module, ABC):
         A row of padding alone has a state too: that of an empty history.
         """
         seq = self.scoring_input(histories)[:, -self.seq_max_len :]
-        if fits_packed(self):
+        padded_in_front("a history", seq)
+        if fits_packed(self, seq):
             from seqrec_lib.network.fast.scoring import packed_last_state
 
             return packed_last_state(self, users, seq)

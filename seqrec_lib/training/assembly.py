@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from seqrec_lib.common.checks import knows_all
 from seqrec_lib.common.distributed import World, current
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.common.randomness import fresh_seed, make_generator
@@ -20,15 +21,17 @@ from seqrec_lib.network.rows import PaddedRows
 from seqrec_lib.network.sdpa import FusedRows
 from seqrec_lib.training.batches import Batches, ForeignSampler, Sampler, adapted
 from seqrec_lib.training.checkpoints import CheckpointFolder
+from seqrec_lib.training.contract_engine import ContractEngine
 from seqrec_lib.training.engine import PaddedEngine
 from seqrec_lib.training.loop import Run, TrainingState
+from seqrec_lib.training.losses import Within
 from seqrec_lib.training.options import PRECISIONS, TrainingOptions
 from seqrec_lib.training.packed_engine import PackedEngine
 from seqrec_lib.training.parallel import ParallelEngine
 from seqrec_lib.training.sampling import WarpSampler
 from seqrec_lib.training.sparse import PagedEngine, RowwiseAdam, paged_loss
 
-Engine = PackedEngine | PaddedEngine | PagedEngine
+Engine = PackedEngine | PaddedEngine | PagedEngine | ContractEngine
 
 
 def train(
@@ -53,14 +56,14 @@ def train(
         torch.cuda.OutOfMemoryError: says which settings to lower.
         distributed.ProcessLostError: another process ended or hangs.
     """
-    check_fit(model, dataset)
+    knows_all(model, dataset)
     world = current()
     seed = world.broadcast(fresh_seed() if options.seed is None else options.seed)
     model.to(device_of(options, world))
     source = adapted(sampler, dataset.itemnum).to(model.device)
     draws = Draws(seed, model.device, world)
     _agree(world, model, dataset, source, options)
-    engine = engine_for(model, options, world, draws)
+    engine = engine_for(model, options, world, draws, dataset.itemnum)
     optimizer = optimizer_for(model, options)
     batches = Batches(dataset, source, options.objective, options.sse, draws.shared, model)
     state = TrainingState(model, _states(optimizer, source, draws))
@@ -113,20 +116,6 @@ def steps_an_epoch(dataset: SASRecDataSet, batch_size: int) -> int:
     return max(1, int(np.count_nonzero(dataset.sequences.lengths)) // batch_size)
 
 
-def check_fit(model: Any, dataset: SASRecDataSet) -> None:
-    """Refuse a data set with items or users that the model has no embedding for (ValueError)."""
-    if dataset.itemnum > model.item_num:
-        raise ValueError(
-            f"the data set has items up to {dataset.itemnum}, the model only item_num="
-            f"{model.item_num}: build the model with item_num=dataset.itemnum"
-        )
-    if model.user_num is not None and dataset.usernum > model.user_num:
-        raise ValueError(
-            f"the data set has users up to {dataset.usernum}, the model only user_num="
-            f"{model.user_num}: build the model with user_num=dataset.usernum"
-        )
-
-
 def device_of(options: TrainingOptions, world: World) -> torch.device:
     """The device asked for, else this process's, else a GPU where there is one."""
     anywhere = "cuda" if torch.cuda.is_available() else "cpu"
@@ -134,12 +123,15 @@ def device_of(options: TrainingOptions, world: World) -> torch.device:
 
 
 def engine_for(
-    model: SequenceModel, options: TrainingOptions, world: World, draws: Draws
+    model: SequenceModel, options: TrainingOptions, world: World, draws: Draws, item_num: int
 ) -> Engine:
-    """The packed engine where it can run and nothing else is asked for, else the padded one.
+    """The packed engine where it can run and nothing else is asked for, else the padded one; and
+    for a class with a step of its own that step. item_num: of the data set.
 
     Raises ValueError where engine="packed" cannot be had.
     """
+    if getattr(model, "has_own_step", False):
+        return ContractEngine(model, options, world, draws.ambient)
     paged, fits = options.tables == "sparse", fits_packed(model)
     if options.engine == "packed" and not fits:
         raise ValueError(
@@ -147,7 +139,11 @@ def engine_for(
             f"in the library, which this {type(model).__name__} is not: use engine='padded' or "
             "'auto'"
         )
-    loss = paged_loss(options.objective, model.item_num) if paged else options.objective
+    loss: Any = options.objective
+    if paged:
+        loss = paged_loss(loss, item_num)
+    elif item_num < model.item_num:
+        loss = Within(loss, item_num)
     engine: PackedEngine | PaddedEngine
     if fits and options.may_pack:
         engine = PackedEngine(model, loss, draws.dropout, options.threads, world=world)

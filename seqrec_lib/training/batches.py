@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec_lib.common.checks import ids_between
+from seqrec_lib.common.checks import ids_between, padded_in_front
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.unseen import Complement
 from seqrec_lib.network.model import SequenceModel
@@ -41,7 +41,8 @@ class ForeignSampler:
         Raises ValueError for an array that is not (B, T) and for ids outside the data set.
         """
         users, *rest = (
-            torch.as_tensor(np.asarray(x), dtype=torch.int64) for x in self._sampler.next_batch()
+            torch.as_tensor(np.ascontiguousarray(x), dtype=torch.int64)
+            for x in self._sampler.next_batch()
         )
         for name, ids in zip(("seq", "pos", "neg"), rest, strict=True):
             if ids.dim() != 2:
@@ -57,8 +58,21 @@ class ForeignSampler:
 
 
 def adapted(sampler: Sampler, itemnum: int) -> WarpSampler | ForeignSampler:
-    """The library's own sampler as it is, any other one behind an adapter."""
-    return sampler if isinstance(sampler, WarpSampler) else ForeignSampler(sampler, itemnum)
+    """The library's own sampler as it is, any other one behind an adapter: one of a subclass that
+    overrides next_batch, too."""
+    if isinstance(sampler, WarpSampler) and "next_batch" not in vars(sampler):
+        if type(sampler).next_batch is WarpSampler.next_batch:
+            return sampler
+    return ForeignSampler(sampler, itemnum)
+
+
+def _check(batch: SampledBatch) -> None:
+    """One form for every engine, looked at before the step."""
+    padded_in_front("the sampler's seq", batch.seq)
+    if not bool((batch.pos != 0).any()):
+        raise ValueError(
+            "a batch holds nothing but padding: the sampler gave no item that could be a target"
+        )
 
 
 class Batches:
@@ -75,8 +89,7 @@ class Batches:
     ) -> None:
         self.sampler, self.loss, self.sse, self.generator = sampler, loss, sse, generator
         self.model, self.itemnum = model, dataset.itemnum
-        # ids that the model has embeddings for; a model without users ignores them
-        self.usernum = model.user_num or dataset.usernum
+        self.usernum = dataset.usernum
         self.unseen = None
         if loss.negatives > 1:
             self.unseen = Complement(dataset.train, dataset.itemnum, device=generator.device)
@@ -84,12 +97,11 @@ class Batches:
     def next(self) -> tuple[SampledBatch, Tensor]:
         """A batch and its negatives (B, T, K)."""
         batch = self.sampler.sample()
-        if batch.seq.shape[1] > self.model.seq_max_len:
-            raise ValueError(
-                f"the sampler's sequences have {batch.seq.shape[1]} positions, more than the "
-                f"model's seq_max_len={self.model.seq_max_len}: build the sampler with "
-                f"maxlen={self.model.seq_max_len}"
-            )
+        if type(self.sampler) is not WarpSampler:
+            _check(batch)
+        if batch.seq.shape[1] > self.model.seq_max_len:  # the model sees no more
+            kept = slice(-self.model.seq_max_len, None)
+            batch = type(batch)(batch.users, *(x[:, kept].contiguous() for x in batch[1:]))
         if self.model.reads_times and not isinstance(batch, TimedBatch):
             raise ValueError(
                 f"{type(self.model).__name__} reads times, and the sampler gives none: make the "

@@ -7,7 +7,7 @@ fast step on a CPU to the same gradients, `parallel` the step of several process
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -18,22 +18,13 @@ from seqrec_lib.network.rows import PaddedRows
 from seqrec_lib.training.sampling import SampledBatch
 
 
-class Loss(Protocol):
-    """What a step asks of a loss; those of `training.losses` answer it."""
-
-    def total(
-        self, query: Tensor, shift: Tensor | None, table: Tensor, target: Tensor, negative: Tensor
-    ) -> Tensor:
-        """The sum of the loss over rows (N, D) whose target (N,) is not 0; negative (N, K)."""
-
-
 class LossSum(nn.Module):
-    """The sum of a loss over the real targets of a batch, with its graph."""
+    """The sum of a loss, one of `training.losses`, over the real targets of a batch."""
 
     def __init__(
         self,
         model: SequenceModel,
-        loss: Loss,
+        loss: Any,
         generator: torch.Generator,
         rows: type[PaddedRows],
     ) -> None:
@@ -66,7 +57,7 @@ class PaddedEngine:
     def __init__(
         self,
         model: SequenceModel,
-        loss: Loss,
+        loss: Any,
         generator: torch.Generator,
         precision: torch.dtype = torch.float32,
         compiled: bool = False,

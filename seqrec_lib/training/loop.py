@@ -106,7 +106,11 @@ class Run:
                     bar.set_postfix(loss=f"{mean:.4f}", refresh=False)
                     bar.update()
                     if self.validates_after(state.epochs):
-                        state.validated(*self.validate())
+                        ndcg, hit_rate = self.validate()
+                        state.validated(ndcg, hit_rate)
+                        if verbose:
+                            said = f"validation NDCG@10 {ndcg:.4f}, HR@10 {hit_rate:.4f}"
+                            bar.write(f"epoch {state.epochs}: {said}", file=sys.stdout)
                     self.save()
             except KeyboardInterrupt:
                 if self.world.size > 1:  # the others are at another place; the checkpoints stay
@@ -143,8 +147,6 @@ class Run:
         losses, state = self.state.history["loss"], self.state
         line = f"resumed from the checkpoint of epoch {first}\n" if first else ""
         line += f"{len(losses) - first} epochs of {self.steps} steps in {seconds:.1f} s"
-        if losses:
-            line += f", loss {losses[0]:.4f} to {losses[-1]:.4f}"
-        if state.history["val_ndcg"]:
-            line += f", best validation NDCG@10 {state.best:.4f}"
+        line += f", loss {losses[0]:.4f} to {losses[-1]:.4f}" if losses else ""
+        line += f", best validation NDCG@10 {state.best:.4f}" if state.best > -math.inf else ""
         return line + (" (stopped by hand)" if stopped else "")

@@ -170,6 +170,30 @@ class CrossEntropy:
         return _FullCrossEntropy.apply(query, table, target)
 
 
+@dataclass(frozen=True)
+class Within:
+    """A loss among the first `item_num` items alone: those of the data set, where a model has more.
+
+    What the table has beyond them is nobody's: it is neither compared with nor moved.
+    """
+
+    loss: Loss
+    item_num: int
+
+    def total(
+        self,
+        query: Tensor,
+        shift: Tensor | None,
+        table: Tensor,
+        target: Tensor,
+        negative: Tensor,
+        dots: Dots = dots,
+    ) -> Tensor:
+        """See the module: → a scalar."""
+        part = table[: self.item_num + 1]  # (I+1, D), I of the data set
+        return self.loss.total(query, shift, part, target, negative, dots)
+
+
 Loss = BCE | GBCE | SampledSoftmax | CrossEntropy
 LOSSES: dict[str, type[Loss]] = {
     kind.name: kind for kind in (BCE, GBCE, SampledSoftmax, CrossEntropy)

@@ -19,6 +19,7 @@ from seqrec_lib.common.distributed import World
 from seqrec_lib.network.fast.fitness import ROWS_AT_ONCE
 from seqrec_lib.network.fast.threads import CoreThreads
 from seqrec_lib.network.model import SequenceModel, encoded
+from seqrec_lib.training.engine import PaddedEngine
 from seqrec_lib.training.losses import Loss
 from seqrec_lib.training.sampling import SampledBatch
 
@@ -38,6 +39,7 @@ class PackedEngine:
         self.world = world or World()
         self._parameters = [p for p in model.parameters() if p.requires_grad]
         self._cores = CoreThreads(threads)
+        self._plain = PaddedEngine(model, loss, generator)
 
     def __enter__(self) -> Self:
         self._cores.__enter__()
@@ -48,6 +50,8 @@ class PackedEngine:
 
     def step(self, batch: SampledBatch, negatives: Tensor) -> Tensor:
         """Fill the gradients; this process's part of the mean loss. negatives: (B, T, K)."""
+        if not can_be_packed(batch):
+            return self._plain.step(batch, negatives)
         count = int((batch.pos != 0).sum())
         groups = divide(*self.world.shard(batch, negatives))
         if any(getattr(part, "dropout_rate", 0) > 0 for part in self.model.modules()):
@@ -121,19 +125,21 @@ class Group(NamedTuple):
     negatives: Tensor  # (N, K)
 
 
-def divide(batch: SampledBatch, negatives: Tensor) -> list[Group]:
-    """Cut the padding out and deal the sequences to groups of about equal cost.
+def can_be_packed(batch: SampledBatch) -> bool:
+    """Whether all padding is in front, and each item has a target and nothing else has one.
 
-    Raises ValueError for a batch that is not padded in front, with a target at each item.
+    A masked position, a 0 between items, is something else: the plain step takes such a batch.
     """
+    real = batch.seq != 0
+    gaps = real[:, 1:] < real[:, :-1]
+    return torch.equal(real, batch.pos != 0) and not bool(gaps.any())
+
+
+def divide(batch: SampledBatch, negatives: Tensor) -> list[Group]:
+    """Cut the padding out and deal the sequences to groups of about equal cost."""
     users, seq, pos = batch.users, batch.seq, batch.pos
     real = seq != 0
     lengths = real.sum(dim=1)
-    if not torch.equal(real, pos != 0) or bool((real[:, 1:] < real[:, :-1]).any()):
-        raise ValueError(
-            "a batch must be padded in front, with a target at each real position and nowhere "
-            "else; the sampler gave another one"
-        )
     order = lengths.argsort(descending=True, stable=True)
     order = order[lengths[order] > 0]
     if len(order) == 0:

@@ -50,10 +50,8 @@ class WarpSampler:
             Sec. 3.4). 0 is SASRec and SSE-PT.
 
     Users are drawn with replacement, as in the papers' code; those with fewer than 2 training items
-    never. Negatives are uniform over the items that the user has not in training.
-
-    Raises:
-        ValueError: no user has 2 items, an id is out of its range, or a user knows every item.
+    never. Negatives are uniform over the items that the user has not in training. Raises ValueError
+    where no user has 2 items, an id is out of its range, or a user has every item.
     """
 
     def __init__(

@@ -245,7 +245,7 @@ UNFIT = {
 
 def engine_of(model, **options):
     draws = Draws(0, model.device, World())
-    return type(engine_for(model, TrainingOptions(**options), World(), draws)).__name__
+    return type(engine_for(model, TrainingOptions(**options), World(), draws, tiny.ITEMS)).__name__
 
 
 @pytest.mark.parametrize("name", UNFIT)

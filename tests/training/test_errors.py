@@ -3,7 +3,7 @@
 import pytest
 import tiny
 import torch
-from small_runs import Foreign, broken, sampler_of, trained
+from small_runs import Foreign, broken, equal, sampler_of, trained
 
 from seqrec_lib.training.engine import PaddedEngine
 
@@ -60,17 +60,23 @@ def test_an_option_out_of_its_range_is_named(options, message):
 
 def test_data_beyond_the_model_is_refused(make):
     data = tiny.dataset(users=14, items=20)
-    with pytest.raises(ValueError, match=r"items up to 20.*item_num=15.*dataset.itemnum"):
+    with pytest.raises(ValueError, match=r"knows 15 items, the data set has 20.*item_num=20"):
         trained(make(), data)
-    with pytest.raises(ValueError, match=r"users up to 14.*user_num=12.*dataset.usernum"):
+    with pytest.raises(ValueError, match=r"knows 12 users, the data set has 14.*user_num=14"):
         trained(tiny.ssept(), tiny.dataset(users=14))
 
 
 @pytest.mark.parametrize("engine", ["packed", "padded"])
-def test_sequences_longer_than_the_model_are_refused(make, engine):
+def test_sequences_longer_than_the_model_are_cut(make, engine):
+    """The latest positions count: as if the sampler had made only those."""
     data = tiny.dataset()
-    with pytest.raises(ValueError, match=r"7 positions.*seq_max_len=6.*maxlen=6"):
-        trained(make(), data, sampler_of(data, maxlen=7), engine=engine)
+    longer = [sampler_of(data, maxlen=9).next_batch() for _ in range(1)]
+    cut = [(users, *(x[:, -6:] for x in rest)) for users, *rest in longer]
+    options = {"engine": engine, "num_epochs": 1, "batch_size": 100}
+    ours = trained(make(), data, sampler_of(data, maxlen=9), **options)
+    theirs = trained(make(), data, Foreign(cut), **options)
+    assert equal(ours[0], theirs[0])
+    assert ours[1] == theirs[1]
 
 
 @pytest.mark.parametrize(
@@ -86,6 +92,17 @@ def test_ids_of_a_foreign_sampler_are_checked(which, value, message):
     batch[which][0, -1] = value
     with pytest.raises(ValueError, match=message):
         trained(tiny.sasrec(), sampler=Foreign([batch]))
+
+
+@pytest.mark.parametrize("engine", ["packed", "padded"])
+def test_padding_behind_and_padding_alone_are_refused_by_every_engine(engine):
+    behind = [x.numpy().copy() for x in tiny.batch_of([3, 6])]
+    behind[1][1] = [4, 5, 6, 0, 0, 0]
+    with pytest.raises(ValueError, match=r"sampler's seq is padded behind in row 1.*pad_sequences"):
+        trained(tiny.sasrec(), sampler=Foreign([behind]), engine=engine)
+    nothing = [x.numpy() for x in tiny.batch_of([0, 0])]
+    with pytest.raises(ValueError, match="nothing but padding"):
+        trained(tiny.sasrec(), sampler=Foreign([nothing]), engine=engine)
 
 
 def test_a_foreign_batch_that_is_no_table_is_refused():

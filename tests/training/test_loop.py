@@ -54,15 +54,15 @@ def global_states():
     return torch.get_rng_state(), numpy_state, random.getstate()
 
 
-def test_the_global_generators_are_left_alone(make):
+def test_with_seeds_the_global_generators_are_left_alone(make):
     before = global_states()
     data = tiny.dataset()
-    model = make(dropout_rate=0.3, seed=None)
-    sampler = sampler_of(data, None)
-    trained(model, data, sampler, val_epoch=1, seed=None, loss=BCE(2))
-    trained(model, data, sampler, engine="padded", seed=None)
+    model = make(dropout_rate=0.3, seed=1)
+    sampler = sampler_of(data, 2)
+    trained(model, data, sampler, val_epoch=1, seed=3, loss=BCE(2))
+    trained(model, data, sampler, engine="padded", seed=3)
     sampler.next_batch()
-    model.evaluate(data)
+    model.evaluate(data, seed=4)
     model.evaluate_valid(data, seed=1)
     model(model.create_combined_dataset(*sampler.next_batch())[0])
     after = global_states()
@@ -72,7 +72,7 @@ def test_the_global_generators_are_left_alone(make):
     assert before[2] == after[2]
 
 
-def test_the_global_seed_changes_nothing(make):
+def test_the_global_seed_changes_nothing_where_seeds_are_given(make):
     state = torch.get_rng_state()
     try:
         torch.manual_seed(0)
@@ -81,6 +81,34 @@ def test_the_global_seed_changes_nothing(make):
         assert equal(first, trained(make(dropout_rate=0.3))[0])
     finally:
         torch.set_rng_state(state)
+
+
+@pytest.mark.parametrize("engine", ["packed", "padded"])
+def test_without_seeds_everything_follows_torchs_global_generator(make, engine):
+    """Weights, batches, dropout, the draws of evaluation: torch.manual_seed repeats a run."""
+    data, state = tiny.dataset(), torch.get_rng_state()
+
+    def run(seed):
+        torch.manual_seed(seed)
+        model = make(dropout_rate=0.3, seed=None, num_neg_test=3)
+        weights, history = trained(
+            model, data, sampler_of(data, None), seed=None, val_epoch=1, engine=engine
+        )
+        inputs = model.create_combined_dataset(*sampler_of(data, None).next_batch())[0]
+        return weights, history, model(inputs)[0].tolist(), model.evaluate(data)
+
+    numpy_before, python_before = global_states()[1:]
+    try:
+        first, again, other = run(5), run(5), run(6)
+    finally:
+        torch.set_rng_state(state)
+    assert equal(first[0], again[0])
+    assert first[1:] == again[1:]
+    assert not equal(first[0], other[0])
+    assert first[2] != other[2]
+    numpy_after, python_after = global_states()[1:]
+    np.testing.assert_array_equal(numpy_before[1], numpy_after[1])
+    assert python_before == python_after
 
 
 # What a step does ---------------------------------------------------------------------------------

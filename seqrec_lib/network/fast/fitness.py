@@ -31,18 +31,19 @@ _KNOWN = {
     layers.Encoder,
 }
 # What only uses a network, and may be any other code.
-_OUTSIDE = {"train_model", "evaluate", "evaluate_valid", "predict"}
+_OUTSIDE = {"train_model", "evaluate", "evaluate_valid", "predict", "score"}
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-def fits_packed(model: Any, precision: torch.dtype = torch.float32) -> bool:
+def fits_packed(model: Any, ids: torch.Tensor | None = None) -> bool:
     """True where packed rows give this model's numbers: float32 on a CPU, and the library's own.
 
-    A class says so by `runs_packed = True`, for itself alone: whatever it defines must still be its
-    own, or that of another class that says so, in the model at hand.
+    ids (B, T): a row with a masked position, a 0 between its items, has a gap that packing would
+    close. A class says so by `runs_packed = True`, for itself alone: whatever it defines must still
+    be its own, or that of another class that says so, in the model at hand.
     """
     return (
-        precision == torch.float32
+        (ids is None or not bool(((ids[:, 1:] == 0) & (ids[:, :-1] != 0)).any()))
         and _own_code(type(model))  # type: ignore[arg-type]
         and not any(callable(value) for value in vars(model).values())
         and all(_known(part) for part in model.modules() if part is not model)
