@@ -113,8 +113,8 @@ def use_the_library(folder: Path) -> None:
     dataset = sl.prepare(sl.load_movielens("ml-1m", folder / "ml-1m"), min_item_count=2)
     sizes = {"seq_max_len": 8, "embedding_dim": 8, "dropout_rate": 0.2}
     models: dict[str, Any] = {
-        "SASRec": sl.SASREC(dataset.itemnum, **sizes),
-        "SSE-PT": sl.SSEPT(dataset.itemnum, user_num=dataset.usernum, **sizes),
+        "SASRec": sl.SASREC(dataset.itemnum, **sizes, seed=1),
+        "SSE-PT": sl.SSEPT(dataset.itemnum, user_num=dataset.usernum, **sizes, seed=1),
     }
     for name, model in models.items():
         history = model.train_model(
@@ -127,7 +127,7 @@ def use_the_library(folder: Path) -> None:
             checkpoints=folder / name,
             threads=2,
         )
-        model.evaluate(dataset)
+        model.evaluate(dataset, seed=1)
         plots.learning_curves(history["loss"]).png()
     models |= {"popularity": sl.Popularity(dataset), "item-kNN": sl.ItemKNN(dataset)}
     models["Markov chain"] = sl.MarkovChain(dataset)

@@ -60,10 +60,10 @@ class ForeignSampler:
 def adapted(sampler: Sampler, itemnum: int) -> WarpSampler | ForeignSampler:
     """The library's own sampler as it is, any other one behind an adapter: one of a subclass that
     overrides next_batch, too."""
-    if isinstance(sampler, WarpSampler) and "next_batch" not in vars(sampler):
-        if type(sampler).next_batch is WarpSampler.next_batch:
-            return sampler
-    return ForeignSampler(sampler, itemnum)
+    if not isinstance(sampler, WarpSampler) or "next_batch" in vars(sampler):
+        return ForeignSampler(sampler, itemnum)
+    own = type(sampler).next_batch is WarpSampler.next_batch
+    return sampler if own else ForeignSampler(sampler, itemnum)
 
 
 def _check(batch: SampledBatch) -> None:
