@@ -56,11 +56,11 @@ def small_dataset():
     )
 
 
-def train_small(folder=None, epochs=40, model_seed=1, **options):
+def train_small(folder=None, epochs=40, model_seed=1, dataset=None, maxlen=10, **options):
     """A run whose epochs take milliseconds; returns model and history."""
-    dataset = small_dataset()
+    dataset = dataset or small_dataset()
     model = SSEPT(30, 10, 1, 4, user_num=64, dropout_rate=0.2, num_neg_test=10, seed=model_seed)
-    sampler = WarpSampler(dataset.train, 64, 30, batch_size=16, maxlen=10, seed=2)
+    sampler = WarpSampler(dataset.train, 64, 30, batch_size=16, maxlen=maxlen, seed=2)
     options = {"val_epoch": 5, "seed": 3, "threads": 2, "verbose": False, **options}
     history = model.train_model(dataset, sampler, epochs, 16, checkpoints=folder, **options)
     return model, history

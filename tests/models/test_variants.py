@@ -188,3 +188,11 @@ def test_forward_of_ssept_needs_users():
     seq = tiny.padded([[1, 2]])
     with pytest.raises(ValueError, match=re.escape("x['users']")):
         tiny.ssept()({"input_seq": seq, "positive": seq, "negative": seq})
+
+
+def test_files_of_version_0_1_load():
+    """Their settings have no attention_dim: it follows from the widths."""
+    for model in (tiny.sasrec(layout="authors"), tiny.ssept(num_blocks=1)):
+        settings = model.settings()
+        del settings["attention_dim"]
+        assert config_from_dict(settings) == model.config

@@ -1,6 +1,7 @@
 """A run that is killed, interrupted or starved goes on as if nothing had happened."""
 
 import contextlib
+import dataclasses
 import errno
 import os
 import random
@@ -15,10 +16,13 @@ import pytest
 import torch
 from small_runs import small_dataset, train_small
 
+from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.models.files import load_model, save_model
 from seqrec_lib.models.recommenders import SASREC
 from seqrec_lib.training.checkpoints import CheckpointFolder
+from seqrec_lib.training.options import FREE, TrainingOptions
 from seqrec_lib.training.sampling import WarpSampler
+from seqrec_lib.training.sse import SSE
 
 KILLS = 20
 # A run in a process of its own, as a user's is: it gets ready, and trains when it reads a line. (A
@@ -210,3 +214,45 @@ def test_a_model_file_comes_back_whole_and_runs_nothing(tmp_path):
     ):
         folder.latest()
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_run_of_an_older_version_is_refused_in_words(tmp_path):
+    train_small(tmp_path, epochs=2)
+    for path in tmp_path.glob("epoch-*.pt"):
+        content = torch.load(path, weights_only=True)
+        torch.save({**content, "library": "0.1.0"}, path)
+    with pytest.raises(ValueError, match=r"written by seqrec_lib 0\.1\.0.*end the run with that"):
+        train_small(tmp_path, epochs=4)
+
+
+def test_other_data_or_another_sampler_is_another_run(tmp_path):
+    """Of the same size: one tie in another order, one item more that nobody has, another length."""
+    train_small(tmp_path, epochs=2)
+    data = small_dataset()
+    lists = {user: data.sequences[user].tolist() for user in data.sequences}
+    user = next(user for user in lists if len(set(lists[user][:2])) == 2)
+    swapped = {**lists, user: [lists[user][1], lists[user][0], *lists[user][2:]]}
+    other = SASRecDataSet.from_sequences(swapped, itemnum=30)
+    with pytest.raises(ValueError, match=r"data: '\w+' there, '\w+' here"):
+        train_small(tmp_path, epochs=4, dataset=other)
+    with pytest.raises(ValueError, match=r"sampler: .*there, .*here"):
+        train_small(tmp_path, epochs=4, maxlen=9)
+
+
+def test_every_option_is_fixed_or_named_as_free():
+    """So that a new one cannot be forgotten: what is not said to be free must be equal."""
+    options = TrainingOptions(seed=1)
+    names = {field.name for field in dataclasses.fields(options)}
+    assert set(options.fixed()) == names - FREE
+    assert names > FREE
+    others = {
+        "batch_size": 64, "loss": "gbce", "sse": SSE(user=0.1), "seed": 2, "learning_rate": 0.1,
+        "betas": (0.9, 0.98), "epsilon": 1e-8, "schedule": {2: 0.1}, "val_epoch": 1, "patience": 1,
+        "engine": "padded", "precision": "bfloat16", "compiled": True, "tables": "sparse",
+        "attention": "fused",
+    }  # fmt: skip
+    assert set(others) == names - FREE
+    for name, value in others.items():
+        more = {"val_epoch": 1} if name == "patience" else {}
+        changed = TrainingOptions(**{"seed": 1, **more, name: value})
+        assert changed.fixed()[name] != options.fixed()[name], name
