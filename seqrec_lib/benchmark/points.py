@@ -26,8 +26,8 @@ from seqrec_lib.evaluation.recommendation import top_items
 from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.network.rows import PaddedRows
 from seqrec_lib.network.sdpa import FusedRows
-from seqrec_lib.training.batches import Batches
 from seqrec_lib.training.engine import PaddedEngine
+from seqrec_lib.training.loss_batches import Batches
 from seqrec_lib.training.losses import BCE, CrossEntropy, Loss, SampledSoftmax
 from seqrec_lib.training.packed_engine import PackedEngine
 from seqrec_lib.training.sampling import WarpSampler

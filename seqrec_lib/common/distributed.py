@@ -27,7 +27,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-Batch = TypeVar("Batch", bound=NamedTuple)  # a named tuple of tensors, one row a user
+AnyBatch = TypeVar("AnyBatch", bound=NamedTuple)  # a named tuple of tensors, one row a user
 
 
 class ProcessLostError(RuntimeError):
@@ -54,7 +54,7 @@ class World:
         """Whether this is process 0."""
         return self.rank == 0
 
-    def shard(self, batch: Batch, negatives: Tensor) -> tuple[Batch, Tensor]:
+    def shard(self, batch: AnyBatch, negatives: Tensor) -> tuple[AnyBatch, Tensor]:
         """This process's rows of a batch and its negatives: every size-th, from rank on."""
         if self.size == 1:
             return batch, negatives

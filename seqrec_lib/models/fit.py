@@ -12,7 +12,7 @@ from seqrec_lib.evaluation.ranking import sampled_ranks
 from seqrec_lib.evaluation.ranks import Scorer
 from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.training.assembly import train
-from seqrec_lib.training.batches import Sampler
+from seqrec_lib.training.loss_batches import Sampler
 from seqrec_lib.training.options import TrainingOptions
 
 

@@ -24,8 +24,8 @@ from seqrec_lib.models.sasrec import SASRecConfig, SASRecNetwork
 from seqrec_lib.models.ssept import SSEPTConfig, SSEPTNetwork
 from seqrec_lib.network.model import encoded
 from seqrec_lib.network.rows import PaddedRows, Rows
-from seqrec_lib.training.batches import Sampler
-from seqrec_lib.training.contract_engine import own_step
+from seqrec_lib.training.loss_batches import Sampler
+from seqrec_lib.training.own_step import own_step
 
 _SHOWN = (
     *("embedding_dim", "attention_dim", "num_blocks", "attention_num_heads", "conv_dims"),

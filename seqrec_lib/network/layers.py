@@ -33,6 +33,8 @@ def rows_with_content(x: Tensor) -> Tensor:
 class MultiHeadAttention(nn.Module):
     """Causal scaled dot-product attention with several heads, added to its queries.
 
+    The formula itself is `rows.PaddedRows.attention`.
+
     Args:
         attention_dim: D, the width of queries, keys and output.
         num_heads: H; must divide D, or a ValueError says so.

@@ -19,7 +19,7 @@ from seqrec_lib.common.checks import padded_in_front
 from seqrec_lib.network.fast.fitness import fits_packed
 from seqrec_lib.network.rows import PaddedRows, Rows
 
-Batch = TypeVar("Batch", bound=NamedTuple)  # users (B,), seq, pos, neg (B, T)
+AnyBatch = TypeVar("AnyBatch", bound=NamedTuple)  # users (B,), seq, pos, neg (B, T)
 
 
 class SequenceModel(nn.Module, ABC):
@@ -33,6 +33,7 @@ class SequenceModel(nn.Module, ABC):
     user_num: int | None = None  # U, or None for a model that does not look at who the user is
     l2_reg: float = 0.0  # weight decay of Adam
     reads_times: bool = False  # whether `encode` looks at `rows.times`, which then must be there
+    runs_packed: bool = False  # leave it: see `fast.fitness`
 
     @property
     @abstractmethod
@@ -53,7 +54,7 @@ class SequenceModel(nn.Module, ABC):
         all of a row's logits (N,), or None for nothing."""
         return hidden, None
 
-    def training_batch(self, batch: Batch, generator: torch.Generator) -> Batch:
+    def training_batch(self, batch: AnyBatch, generator: torch.Generator) -> AnyBatch:
         """What the model is trained on: a masked one hides items of `seq` here, and leaves in `pos`
         what it is asked for, 0 elsewhere."""
         return batch

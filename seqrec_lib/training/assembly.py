@@ -19,13 +19,13 @@ from seqrec_lib.network.fast.fitness import fits_packed
 from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.network.rows import PaddedRows
 from seqrec_lib.network.sdpa import FusedRows
-from seqrec_lib.training.batches import Batches, ForeignSampler, Sampler, adapted
 from seqrec_lib.training.checkpoints import CheckpointFolder
-from seqrec_lib.training.contract_engine import ContractEngine
 from seqrec_lib.training.engine import PaddedEngine
 from seqrec_lib.training.loop import Run, TrainingState
+from seqrec_lib.training.loss_batches import Batches, ForeignSampler, Sampler, adapted
 from seqrec_lib.training.losses import Within
 from seqrec_lib.training.options import PRECISIONS, TrainingOptions
+from seqrec_lib.training.own_step import ContractEngine
 from seqrec_lib.training.packed_engine import PackedEngine
 from seqrec_lib.training.parallel import ParallelEngine
 from seqrec_lib.training.sampling import WarpSampler

@@ -14,7 +14,7 @@ these loops fast, and none of them changes the mathematics:
   survivors matches it exactly.
 
 Every function is compiled on first use (numba; kept on disk afterwards), runs without the GIL, and
-is tested against the plain padded layers. `packed_gradients` makes torch functions of them.
+is tested against the plain padded layers. `gradients` makes torch functions of them.
 """
 
 from __future__ import annotations

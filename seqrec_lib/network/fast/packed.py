@@ -1,7 +1,7 @@
 """Packed rows: the CPU engine's way to store a batch, with no padding, and the operations on it.
 
 `PackedRows` answers the same questions as `rows.PaddedRows`, so every block runs on either; each
-answer here is one compiled loop with its hand-written gradient (`packed_gradients`). The tests hold
+answer here is one compiled loop with its hand-written gradient (`gradients`). The tests hold
 the two against each other: losses, gradients, and the rate and scale of dropout.
 """
 
