@@ -4,7 +4,7 @@ Everything public can be imported from here, and figures from `seqrec_lib.plots`
 begin with the rooms of the core, in this order:
 
     data        interactions become a data set of sequences
-    network     layers: attention, feed-forward, normalisation
+    network     attention and layers, and `SequenceModel`, the door for a model of your own
     models      SASRec and SSE-PT, made of these layers
     training    batches, losses, the training loop
     evaluation  ranks, metrics, baselines, lists of recommendations

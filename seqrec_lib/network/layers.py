@@ -33,15 +33,14 @@ def rows_with_content(x: Tensor) -> Tensor:
 class MultiHeadAttention(nn.Module):
     """Causal scaled dot-product attention with several heads, added to its queries.
 
-    The formula itself is `rows.PaddedRows.attention`.
-
     Args:
         attention_dim: D, the width of queries, keys and output.
         num_heads: H; must divide D, or a ValueError says so.
         dropout_rate: of the attention weights.
         residual: whether the queries are added (SASRec's Table IV has a row without).
 
-    Source: SASRec Sec. III-B; no projection follows the heads, as in the authors' code.
+    The formula is in `rows.PaddedRows.attention`. Source: SASRec Sec. III-B; no projection follows
+    the heads, as in the authors' code.
     """
 
     def __init__(
@@ -112,8 +111,7 @@ class LayerNormalization(nn.Module):
 
     Args:
         seq_max_len: n. gamma and beta are (n, D): one row per position, counted from the end.
-        embedding_dim: D.
-        epsilon: keeps the root away from 0.
+        embedding_dim: D. epsilon: keeps the root away from 0.
         norm: "feature" shares one row, (1, D), among all positions, as the papers do.
     """
 
