@@ -1,13 +1,13 @@
 """SASRec and SSE-PT, their data, training, evaluation and figures, small enough to be read.
 
 Everything public can be imported from here, and figures from `seqrec_lib.plots`. To read the code,
-begin with the rooms of the core, in this order:
+begin with the core, in this order; each file needs only those before it:
 
-    data        interactions become a data set of sequences
-    network     attention and layers, and `SequenceModel`, the door for a model of your own
-    models      SASRec and SSE-PT, made of these layers
-    training    batches, losses, the training loop
-    evaluation  ranks, metrics, baselines, lists of recommendations
+    network     `rows`, `layers`, `model`: attention, the blocks made of it, what a model is
+    models      `sasrec`, `ssept`: the two networks
+    data        `sequences`, `unseen`: histories, and negatives that a user has not seen
+    training    `sampling`, `engine`, `loop`: a batch, a step, an epoch
+    evaluation  `ranks`: from scores to ranks, and what a tie is
 
 `common` and `network.fast` are the machine room, `plots` draws, and `reproduce` and `benchmark`
 prove what the README claims.

@@ -1,7 +1,7 @@
 """How fast the library is on this machine: `python -m seqrec_lib.benchmark`.
 
 One table: each row's time, the share of what the arithmetic alone would take, memory and, with
-`--peer-python`, the same work by RecTools, measured in turn with ours.
+`--peer-python`, the same work by RecTools, its rounds alternating with ours.
 
     python -m seqrec_lib.benchmark                            # MovieLens 1M
     python -m seqrec_lib.benchmark --data ml-1m.txt           # a file of `user item` lines

@@ -29,7 +29,7 @@ class Curve:
     """A row of the benchmark with many points.
 
     name: for `--rows`. title: above its table. points: settings, one process each. measure: takes
-    one point's settings, gives lines of results. notes: what the columns mean.
+    one point's settings, returns lines of results. notes: what the columns mean.
     """
 
     name: str
@@ -99,7 +99,7 @@ CURVES = (
         ({"processes": 1}, {"processes": 2}),
         points.train_by_processes,
         "- SASRec, n = 50, 50 wide, no dropout, batch 128 in all, one thread a process, by\n"
-        "  train_distributed. Seconds: an epoch, on average, with the start of the run.",
+        "  python -m seqrec_lib. Seconds: an epoch, on average, with the start of the run.",
     ),
 )
 

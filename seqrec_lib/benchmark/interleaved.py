@@ -1,7 +1,7 @@
 """Measuring: a fresh process for each case, interleaved with the peer's process.
 
 A case's process does nothing else, so its peak memory is its own. Where there is a peer, the two
-take turns, one round each at a time: a machine that slows down does so for both, and the ratio of
+alternate, one round each at a time: a machine that slows down does so for both, and the ratio of
 each pair means something.
 """
 
@@ -43,7 +43,7 @@ class Setup:
 
 @dataclass
 class Measured:
-    """One side of a case: seconds of each round, of which the first, a warm-up, stands apart."""
+    """One side of a case: seconds of each round, of which the first, a warm-up, is kept apart."""
 
     sequences: int
     threads: int

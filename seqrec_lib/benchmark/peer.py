@@ -25,7 +25,7 @@ _KNOWN = {"BCE", "softmax"}
 
 
 class Rounds:
-    """A measured process's end of the talk with the benchmark: work when told to, then tell.
+    """How a measured process talks with the benchmark: a round when told, then an answer.
 
     A line "go" on standard input is a round; answers are lines of JSON on standard output. What
     libraries print goes to standard error from here on.
@@ -41,7 +41,7 @@ class Rounds:
         print(json.dumps(values), file=self._answers, flush=True)
 
     def begin(self) -> None:
-        """Wait to be told to go on, and start the clock. Ends the process if nobody listens."""
+        """Wait for "go", and start the clock. Ends the process when the benchmark has ended."""
         if sys.stdin.readline().strip() != "go":
             raise SystemExit("the benchmark has ended")
         self._started = time.perf_counter()

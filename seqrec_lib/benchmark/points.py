@@ -156,9 +156,9 @@ def prepare_and_train(path: str, steps: int) -> dict[str, Any]:
 
 
 def train_by_processes(processes: int, data: str) -> list[dict[str, Any]]:
-    """`train_distributed` under torchrun: the loss of each epoch."""
+    """`python -m seqrec_lib` under torchrun: the loss of each epoch."""
     with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder) / "history.json"
+        found = Path(folder) / "log.json"
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
         command += [f"--nproc-per-node={processes}", "-m", "seqrec_lib"]
         command += ["--data", data, "--epochs", str(EPOCHS), "--dropout", "0", "--threads", "1"]
@@ -167,17 +167,17 @@ def train_by_processes(processes: int, data: str) -> list[dict[str, Any]]:
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"torchrun failed; it said last:\n{done.stderr[-2000:]}")
-        history = json.loads(found.read_text(encoding="utf-8"))
+        log = json.loads(found.read_text(encoding="utf-8"))
     return [
         {
             "processes": processes,
             "epoch": epoch,
             "loss": loss,
-            "seconds": history["seconds"] / EPOCHS,
-            "test NDCG@10": history["test"][0],
+            "seconds": log["seconds"] / EPOCHS,
+            "test NDCG@10": log["test"][0],
             "data": Path(data).name,
         }
-        for epoch, loss in enumerate(history["loss"], start=1)
+        for epoch, loss in enumerate(log["loss"], start=1)
     ]
 
 

@@ -32,7 +32,7 @@ def _with_peers(results: Sequence[Result]) -> bool:
 
 
 def about_runs(results: Sequence[Result]) -> list[str]:
-    """The peer's versions, threads, and the speed that the floor stands on."""
+    """The peer's versions, threads, and the speed that the floor is computed with."""
     lines = []
     peers = [result for result in results if result.peer is not None]
     if peers:

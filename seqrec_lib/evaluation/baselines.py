@@ -1,4 +1,4 @@
-"""Three recommenders without gradients, to know what a neural network's score is worth.
+"""Three baselines without gradients, to know what a neural network's score is worth.
 
 Each is fitted on the training items alone, and is a scorer like the models: the same code ranks it.
 """
@@ -97,7 +97,7 @@ class ItemKNN:
     The similarity of two items is the cosine of their columns in the user × item matrix of zeros
     and ones: users with both / sqrt(users with one × users with the other). The score of an
     item is the sum of its similarities to the history's items of which it is a near neighbour
-    (Deshpande and Karypis 2004, TOIS 22(1), section 4). Order in the history plays no part.
+    (Deshpande and Karypis 2004, TOIS 22(1), section 4). The order of the history does not count.
 
     Args:
         neighbours: how many similar items are kept for each item.

@@ -30,7 +30,7 @@ def describe_lists(
 
     The interval is the value ± z bootstrap standard errors. The percentile interval, which
     `metrics.summarise` uses, would be wrong here: a resample holds some two thirds of the users, so
-    that it covers less than they all do, and the interval would lie below the value itself.
+    that it covers less than they all do, and the interval would be below the value itself.
 
     Args:
         top_items: int (U, k) item ids, 0 where a list is shorter than k; no list is empty.

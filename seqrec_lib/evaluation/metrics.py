@@ -1,9 +1,9 @@
 """From ranks to metrics: values, intervals over users, and the comparison of two models.
 
 All metrics are expectations under a random order of ties. With `better` candidates ahead and
-`tied` candidates level, the target is equally likely to stand in each of the places better + 1 to
-better + tied + 1, so a metric that pays g(p) for place p is the mean of g over these places. A
-model that scores everything the same then gets exactly what chance gets.
+`tied` candidates level, the target is equally likely to have each of the ranks better + 1 to
+better + tied + 1, so a metric that pays g(r) for rank r is the mean of g over these ranks. A model
+that scores everything the same then gets exactly what chance gets.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _NUMBERS_AT_ONCE = 2**22  # 32 MiB of float64
 def user_values(ranks: Ranks, metric: str) -> np.ndarray:
     """One metric for every user.
 
-    With one relevant item, the target, at place p:
+    With one relevant item, the target, at rank r:
 
-        HR@k    1 if p <= k, else 0 (also called hit rate or recall@k)
-        NDCG@k  1 / log2(p + 1) if p <= k, else 0 (the ideal DCG is 1)
-        MRR@k   1 / p if p <= k, else 0; MRR alone counts every place
+        HR@k    1 if r <= k, else 0 (also called hit rate or recall@k)
+        NDCG@k  1 / log2(r + 1) if r <= k, else 0 (the ideal DCG is 1)
+        MRR@k   1 / r if r <= k, else 0; MRR alone counts every rank
 
     Args:
         ranks: from `ranking`.
@@ -39,18 +39,18 @@ def user_values(ranks: Ranks, metric: str) -> np.ndarray:
     """
     name, k = _parse(metric)
     last = int((ranks.better + ranks.tied).max(initial=0)) + 1
-    places = np.arange(1, min(k or last, last) + 1)
+    counted = np.arange(1, min(k or last, last) + 1)  # the ranks that count
     if name == "HR":
-        gain = np.ones(len(places))
+        gain = np.ones(len(counted))
     elif name == "NDCG":
-        gain = 1 / np.log2(places + 1)
+        gain = 1 / np.log2(counted + 1)
     else:
-        gain = 1 / places
+        gain = 1 / counted
     untied = ranks.tied == 0
-    up_to = np.concatenate([[0.0], np.cumsum(gain)])  # up_to[p]: sum of the gains of places 1..p
+    up_to = np.concatenate([[0.0], np.cumsum(gain)])  # up_to[r]: sum of the gains of ranks 1..r
     first, end = ranks.better, ranks.better + ranks.tied + 1
-    summed = up_to[np.minimum(end, len(places))] - up_to[np.minimum(first, len(places))]
-    exact = np.append(gain, 0.0)[np.minimum(first, len(places))]  # free of the sums' rounding
+    summed = up_to[np.minimum(end, len(counted))] - up_to[np.minimum(first, len(counted))]
+    exact = np.append(gain, 0.0)[np.minimum(first, len(counted))]  # free of the sums' rounding
     return np.where(untied, exact, summed / (ranks.tied + 1))
 
 

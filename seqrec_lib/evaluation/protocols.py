@@ -88,7 +88,7 @@ def protocol_table(
     order = table.groupby(["protocol", "metric"])["value"].rank(ascending=False, method="min")
     table["place"] = order.where(table["protocol"] != "lists").astype("Int64")
     table = table[["protocol", "metric", "model", "place", "value", "low", "high"]]
-    # everything in the order in which it came, not in the alphabet's
+    # everything in the order in which it came, not alphabetically
     came = {name: table[name].unique().tolist() for name in ("protocol", "metric", "model")}
     return table.sort_values(
         list(came), key=lambda column: column.map(came[str(column.name)].index), ignore_index=True
@@ -98,7 +98,7 @@ def protocol_table(
 def pairs_table(
     ranks: RanksByProtocol, metric: str = "NDCG@10", permutations: int = 10_000, seed: int = 0
 ) -> pd.DataFrame:
-    """Every two models: their difference by each protocol, and whether the order turns round.
+    """Every two models: their difference by each protocol, and whether their order changes.
 
     Args:
         ranks: of `both_protocols`.
@@ -125,13 +125,13 @@ def pairs_table(
 def expected_sampled_hit_rate(
     better: np.ndarray, outside: np.ndarray | int, num_negatives: int, k: int, replace: bool = True
 ) -> np.ndarray:
-    """What HR@k with sampled negatives will be, given the true place among all items.
+    """What HR@k with sampled negatives will be, given the true rank among all items.
 
     If `better` of the `outside` items that negatives are drawn from beat the target, the number of
     beaters among n draws is binomial, Bin(n, better / outside), or hypergeometric without repeats.
     The target is a hit if fewer than k beat it. (Krichene and Rendle, KDD 2020, show with this how
-    sampling flattens the top of the ranking: with n = 100 of 3,400, a hit at 10 is roughly a place
-    among the best 340.)
+    sampling flattens the top of the ranking: with n = 100 of 3,400, a hit at 10 is roughly a rank
+    of 340 or better.)
 
     Args:
         better: int (U,), the count of better items in a full ranking without ties, over the same

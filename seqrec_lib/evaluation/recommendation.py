@@ -1,7 +1,7 @@
 """Lists for users: for those of the data set, and for a new one who names a few films.
 
-A sequential model needs no user to have been trained on: a history is all it looks at. A model with
-an embedding for each user has none for a stranger, and gets `users=None`.
+A sequential model can rank for a user that it was not trained on: it needs a history only. A model
+with an embedding for each user has none for a new one, and gets `users=None`.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class HasItemSimilarities(Protocol):
 class Strangers:
     """A scorer that does not tell the model who the users are.
 
-    Wrap a model in it and evaluate both: the difference is what it costs the model to meet a user
-    whom it has no embedding for, measured on users whose next item is known.
+    Wrap a model in it and evaluate both: the difference is what it costs the model that it has no
+    embedding for a user, measured on users whose next item is known.
     """
 
     def __init__(self, scorer: Scorer) -> None:
@@ -76,7 +76,7 @@ def recommend(
         dataset: knows the items, and the users' histories, of which all is used.
         users: user ids. Give either these or histories.
         histories: one history, or a list of them, oldest item first. Items are ids or titles, as
-            typed ("the matrix"), or some of both. Nobody in the data set needs to have them.
+            typed ("the matrix"), or some of both. It need not be the history of a known user.
         k: length of a list. A list is shorter where there are not enough items left.
         exclude_seen: leave out what is in the history.
         batch_size: histories scored at once.
@@ -172,7 +172,7 @@ def top_items(
 
     Args:
         scorer: a model or baseline.
-        histories: to choose from.
+        histories: what the lists follow, by user.
         users: int (U,) whose histories.
         k: length of the lists.
         known_users: `users` are ids that the scorer was trained with; False: it is given None.

@@ -70,7 +70,7 @@ def number_table(
         ink = "white" if dark else INK
         axes.text(column, row, note, ha="center", va="center", color=ink, fontsize=9)
     _name(axes, rows, columns)
-    axes.set_xlabel(meaning)  # no colour bar: the numbers stand in the cells
+    axes.set_xlabel(meaning)  # no colour bar: the numbers are in the cells
     return drawing
 
 
@@ -245,7 +245,7 @@ def growth(table: pd.DataFrame, ylabel: str) -> Drawing:
 def attention_maps(weights: Any, labels: Sequence[str], names: Sequence[str] = ()) -> Drawing:
     """Attention weights (H, T, T), one panel a head: each row says where its position looks.
 
-    labels: (T,) what stands at the positions. names: (H,) of the panels; default "head 1", ….
+    labels: (T,) the items at the positions. names: (H,) of the panels; default "head 1", ….
     """
     maps = numbers("weights", weights, dims=3)
     H, T, _ = maps.shape

@@ -23,8 +23,8 @@ CELLS: dict[str, dict[str, Any]] = {
 def tie_orders(orders: Mapping[str, Sequence[str]], moments: Sequence[int]) -> Drawing:
     """The same films in the order that each rule gives them; a line follows each film.
 
-    orders: name of a rule → the same titles in its order. moments: (T,) the time of each place,
-    the same for every rule; places of one moment share a band.
+    orders: name of a rule → the same titles in its order. moments: (T,) the time of each position,
+    the same for every rule; positions of one moment share a band.
     """
     columns = [list(titles) for titles in orders.values()]
     first = columns[0]
@@ -65,7 +65,7 @@ def split_cells(
 ) -> Drawing:
     """Histories as rows of cells that show what they are: padding, train, valid or test.
 
-    kinds: R rows of T names of `CELLS`. names: (R,) of the rows. text: (R, T) stands in the cells.
+    kinds: R rows of T names of `CELLS`. names: (R,) of the rows. text: (R, T) of the cells.
     """
     cells = np.asarray(kinds, dtype=object)
     if cells.ndim != 2 or len(names) != len(cells):

@@ -32,7 +32,7 @@ _SHARP = 1.5  # pixels of the picture for one on the page
 
 
 class Drawing(Figure):
-    """A matplotlib figure with `alt`, a text alternative for who cannot see it.
+    """A matplotlib figure with `alt`, a text alternative for readers who cannot see it.
 
     As the last line of a notebook cell it is shown, with `alt` beside it in the notebook file and
     on the page.

@@ -30,10 +30,10 @@ _ROLES: dict[str, dict[str, Any]] = {
 
 
 def order_change(table: pd.DataFrame, metric: str) -> Drawing:
-    """Models by place under each of several protocols; a line follows each model.
+    """Models by rank under each of several protocols; a line follows each model.
 
     table: indexed by model, one column per protocol with the value of `metric`, higher is better.
-    Lines of models that change places with another one are orange and solid, the others grey.
+    Lines of models that swap ranks with another one are orange and solid, the others grey.
     """
     if table.shape[1] < 2 or table.shape[0] < 2:
         raise ValueError(f"table must have at least 2 models and 2 protocols, not {table.shape}")
@@ -75,13 +75,13 @@ def order_change(table: pd.DataFrame, metric: str) -> Drawing:
 def curves(table: pd.DataFrame, ylabel: str, marks: Mapping[str, float] | None = None) -> Drawing:
     """Columns of a table as lines over its index on a log scale, each named at its right end.
 
-    marks: what a dashed vertical line means → where it stands.
+    marks: what a dashed vertical line means → its value on the axis.
     """
     if not 1 <= table.shape[1] <= len(FIVE_LINES):
         raise ValueError(f"table must have 1 to {len(FIVE_LINES)} columns, not {table.shape[1]}")
     x = numbers("the index", table.index.to_numpy())
     if (x <= 0).any() or (np.diff(x) <= 0).any():
-        raise ValueError("the index must be positive and rise: it stands on a log scale")
+        raise ValueError("the index must be positive and rise: it is drawn on a log scale")
     columns = {str(name): numbers(str(name), table[name]) for name in table}
     said = "; ".join(f"{name} from {v[0]:.3g} to {v[-1]:.3g}" for name, v in columns.items())
     marked = ", ".join(f"{name} at {at:g}" for name, at in (marks or {}).items())
@@ -186,7 +186,7 @@ def split_in_time(
 
     panels: name of a split → for each user (times (N,) in years, roles (N,)), roles being
         "train", "test" or "not used". The same users in every panel.
-    moments: one per panel; what lies to the right of it is shaded.
+    moments: one per panel; what is to the right of it is shaded.
     """
     counts = {len(users) for users in panels.values()}
     if len(counts) != 1 or len(moments) != len(panels):

@@ -95,7 +95,7 @@ def film_map(
 ) -> Drawing:
     """Films as points on a plane, coloured and shaped by group, some with their title.
 
-    A title that would lie on an earlier one is left out.
+    A title that would cover an earlier one is left out.
 
     places: (F, 2). groups: (F,) at most four different names; others are "". named: number of a
     point → its title. axes_names: of the two axes.
@@ -131,7 +131,7 @@ def film_map(
 
 
 def _write_titles(axes: Axes, points: np.ndarray, named: dict[int, str]) -> None:
-    """Titles beside their points, but for those that would lie on an earlier one."""
+    """Titles beside their points, but for those that would cover an earlier one."""
     written: list[np.ndarray] = []
     room = np.array([0.22, 0.035]) * np.ptp(points, axis=0)  # about what a title takes up
     for number, title in named.items():

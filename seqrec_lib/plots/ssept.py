@@ -72,7 +72,7 @@ def windows(length: int, n: int, starts: Any, p_s: float) -> Drawing:
     """Where training windows of a long history start: some of them, and how often each start came.
 
     length: items of the history. n: positions of a window, whose targets reach one item further.
-    starts: (S,) the places, from 1, of the first item of S windows that were drawn. p_s: the
+    starts: (S,) the positions, from 1, of the first item of S windows that were drawn. p_s: the
     probability of a window that is not the last one, for the expected shares.
 
     Raises ValueError for a start that no window of n + 1 items can have.

@@ -59,7 +59,7 @@ def compare_with_paper(table: str, results: str | Path = RESULTS_FOLDER) -> pd.D
     Args:
         table: of `REPRODUCED_TABLES`. The printed rows of the same table that are not ours to run
             (other data sets, other models) are there, too, and say so.
-        results: where the recorded lines lie.
+        results: the folder of the recorded lines.
 
     Returns:
         A table with the columns

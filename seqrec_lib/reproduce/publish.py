@@ -1,6 +1,6 @@
 """Publish the weights of a recorded run: `python -m seqrec_lib.reproduce.publish LABEL NAME`.
 
-LABEL is a run of `seqrec_lib.reproduce`: its weights lie in build/runs/LABEL.safetensors and its
+LABEL is a run of `seqrec_lib.reproduce`: its weights are in build/runs/LABEL.safetensors and its
 line in data/results. NAME is what `load_trained` will call it. The file is written, loaded again by
 its name, evaluated, and kept only if it scores what was recorded.
 """
@@ -54,7 +54,7 @@ def publish(
     work: Path = Path("build/runs"),
     folder: Path = FOLDER,
 ) -> Path:
-    """See the module. Returns the place of the weights.
+    """See the module. Returns the path of the weights.
 
     Raises:
         FileNotFoundError, LookupError: no weights, or no recorded line.

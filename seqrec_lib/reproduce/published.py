@@ -3,7 +3,7 @@
 Sources: Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018, Tables III to V;
 Wu, Li, Hsieh and Sharpnack, "SSE-PT: Sequential Recommendation Via Personalized Transformer",
 RecSys 2020, Tables 1 and 2; and, for ranking among all items, what later work reports on ML-1M,
-under its own name. They lie in published.csv beside this file.
+under its own name. They are in published.csv beside this file.
 """
 
 from __future__ import annotations

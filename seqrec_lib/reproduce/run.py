@@ -94,7 +94,7 @@ def run_recipe(
     model = build_recipe(recipe, dataset, seed)
     resumed = any((work / label).glob("epoch-*.pt"))
     started = time.perf_counter()
-    history = model.train_model(
+    log = model.train_model(
         dataset,
         sampler_of(recipe, dataset, model.seq_max_len, seed),
         num_epochs=epochs,
@@ -103,13 +103,13 @@ def run_recipe(
         checkpoints=work / label,
         **training_options(recipe, seed, device),
     )
-    if len(history["loss"]) < epochs:  # train_model returns what it has when it is interrupted
-        raise KeyboardInterrupt(f"stopped after epoch {len(history['loss'])} of {epochs}")
+    if len(log["loss"]) < epochs:  # train_model returns what it has when it is interrupted
+        raise KeyboardInterrupt(f"stopped after epoch {len(log['loss'])} of {epochs}")
     # of a run that was stopped in between only the last part was timed: that says nothing
     seconds = np.nan if resumed else time.perf_counter() - started
     sampled = sampled_ranks(model, dataset, seed=CANDIDATE_SEED)
     full = full_ranks(model, dataset)
-    curve = _curve(history)
+    curve = _curve(log)
     best = int(curve["epoch"][curve["val_ndcg"].argmax()])
     line = _line(recipe, seed, epochs, best, sampled, full, seconds, model.device)
     save_model(
@@ -172,12 +172,12 @@ def _line(
     return pd.Series(values)
 
 
-def _curve(history: dict[str, list[float]]) -> pd.DataFrame:
+def _curve(log: dict[str, list[float]]) -> pd.DataFrame:
     """By epoch: loss and, where there was a validation, its two metrics."""
-    last = len(history["loss"])
+    last = len(log["loss"])
     checked = list(range(VALIDATE_EVERY, last + 1, VALIDATE_EVERY))
     if not checked or checked[-1] != last:
         checked.append(last)
-    curve = pd.DataFrame({"epoch": range(1, last + 1), "loss": history["loss"]})
-    values = {name: history[name] for name in ("val_ndcg", "val_hr")}
+    curve = pd.DataFrame({"epoch": range(1, last + 1), "loss": log["loss"]})
+    values = {name: log[name] for name in ("val_ndcg", "val_hr")}
     return curve.merge(pd.DataFrame({"epoch": checked, **values}), on="epoch", how="left")

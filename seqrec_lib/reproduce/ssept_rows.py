@@ -22,8 +22,8 @@ RELEASED = replace(RELEASED_ITEMS, user=0.92)
 GAMES_ITEMS = SSE(output_item=0.1)
 GAMES = SSE(user=0.92, output_item=0.1)
 
-# How long the runs train. At a learning rate of 0.001 validation on MovieLens stands still from
-# epoch 320 on; a lower rate moves it again for some epochs.
+# How long the runs train. At a learning rate of 0.001 validation on MovieLens no longer rises
+# from epoch 320 on; at a lower rate it rises again for some epochs.
 SLOW: dict[str, Any] = {"schedule": {400: 0.0003}, "epochs": 500}
 # Fewer epochs at 0.001: from 300 to 400 the slow run gained 0.0014 of validation NDCG
 SOONER: dict[str, Any] = {"schedule": {300: 0.0003}, "epochs": 400}
@@ -42,7 +42,7 @@ def _ssept(n: int, d_user: int, d_item: int, dataset: str = "ml-1m") -> dict[str
     return {**sasrec_model(dataset, seq_max_len=n), **widths}
 
 
-# The table of 31,013 users has to start as small as it does in the authors' code: otherwise most of
+# The embeddings of 31,013 users have to start as small as in the authors' code: otherwise most of
 # what the model reads is the noise of other users.
 _SSEPT_GAMES = {**_ssept(50, 50, 50, "games"), "initial_tables": "glorot"}
 

@@ -1,7 +1,7 @@
-"""What it costs SSE-PT to meet a stranger: `python -m seqrec_lib.reproduce.strangers`.
+"""What it costs SSE-PT that a user is new: `python -m seqrec_lib.reproduce.strangers`.
 
 Trains SSE-PT on MovieLens 1M for some epochs, then ranks every user's test film twice: once knowing
-who the user is, once with the mean user embedding that a stranger gets.
+who the user is, once with the mean user embedding that new users get.
 """
 
 from __future__ import annotations

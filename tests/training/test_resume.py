@@ -19,6 +19,7 @@ from small_runs import small_dataset, train_small
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.models.files import load_model, save_model
 from seqrec_lib.models.recommenders import SASREC
+from seqrec_lib.training import checkpoints
 from seqrec_lib.training.checkpoints import CheckpointFolder
 from seqrec_lib.training.options import FREE, TrainingOptions
 from seqrec_lib.training.sampling import WarpSampler
@@ -122,6 +123,14 @@ def test_more_epochs_are_allowed_and_other_settings_are_not(tmp_path):
         train_small(tmp_path, epochs=10, learning_rate=0.01)
     with pytest.raises(ValueError, match="seed: 3 there, 4 here"):
         train_small(tmp_path, epochs=10, seed=4)
+
+
+def test_a_run_of_a_version_with_other_numbers_is_refused_in_words(tmp_path, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(checkpoints, "__version__", "0.1.0")
+        train_small(tmp_path, epochs=2)
+    with pytest.raises(ValueError, match=r"written by seqrec_lib 0\.1\.0, .* end the run"):
+        train_small(tmp_path, epochs=4)
 
 
 def test_the_last_checkpoints_stay_and_no_others(tmp_path):
