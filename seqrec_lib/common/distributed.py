@@ -111,7 +111,7 @@ class World:
         """The seed of this process's dropout in an epoch: another one for each process and epoch,
         so that nothing but `seed` has to be kept in a checkpoint."""
         state = np.random.SeedSequence([seed, epoch, self.rank]).generate_state(1, np.uint64)
-        return int(state[0] >> 1)
+        return int(state[0]) >> 1
 
 
 _current = World()

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors import safe_open
+from torch import Tensor
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.models.files import build_model, config_from_dict, write_weights
@@ -63,6 +64,7 @@ def load_trained(
         known_items = raw[_RAW_ITEMS]
     except Exception as error:
         raise ValueError(f"{place.name} is not a file that publish wrote: {error}") from error
+    _check_digest(place, weights)
     rows = {_RAW_ITEMS: _item_rows(name, known_items, dataset)}
     if _RAW_USERS in raw:
         rows[_RAW_USERS] = _user_rows(name, raw[_RAW_USERS], dataset)
@@ -72,6 +74,20 @@ def load_trained(
     model = build_model(config, seed=0)
     model.load_state_dict(weights)
     return model.eval()
+
+
+def _check_digest(place: Path, weights: dict[str, Tensor]) -> None:
+    """A ValueError for a file that its card was not written for, and for weights that are none."""
+    card = place.with_suffix(".json")
+    expected = json.loads(card.read_text(encoding="utf-8"))["sha256"] if card.is_file() else None
+    if expected not in (None, hashlib.sha256(place.read_bytes()).hexdigest()):
+        raise ValueError(
+            f"{place.name} is damaged, or not the file that {card.name} was written for: its "
+            "SHA-256 is another one. Fetch the two again"
+        )
+    bad = [name for name, weight in weights.items() if not bool(weight.isfinite().all())]
+    if bad:
+        raise ValueError(f"{place.name}: {bad[0]} holds numbers that are not finite")
 
 
 def trained_models(folder: str | Path | None = None) -> pd.DataFrame:

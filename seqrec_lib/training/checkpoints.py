@@ -10,19 +10,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+from zlib import crc32
 
 import torch
 from filelock import FileLock, Timeout
+from torch import Tensor
 
 from seqrec_lib.common.checks import positive
 from seqrec_lib.common.version import __version__
 
-if TYPE_CHECKING:
-    pass
-
 _NAME = re.compile(r"epoch-(\d{6})\.pt")
+_UNFINISHED = re.compile(r"epoch-\d{6}\.tmp")
 
 
 class CheckpointFolder:
@@ -54,8 +55,9 @@ class CheckpointFolder:
                 f"another run trains in {self.folder.name!r} at this moment: wait for it, or give "
                 "this run a folder of its own"
             ) from None
-        for leftover in self.folder.glob("*.tmp"):  # of a run that was killed while writing
-            leftover.unlink()
+        for path in self.folder.iterdir():
+            if _UNFINISHED.fullmatch(path.name):  # of a run that was killed while writing
+                path.unlink()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -66,11 +68,14 @@ class CheckpointFolder:
         return sorted((int(match[1]), path) for match, path in found if match)
 
     def latest(self) -> dict[str, Any] | None:
-        """The state of the last checkpoint, or None in a new folder."""
+        """The state of the last checkpoint that is whole, or None in a new folder.
+
+        One that is damaged is named in a warning, and the one before it is taken.
+        """
         numbered = self._numbered()
         if not numbered:
             return None
-        content = torch.load(numbered[-1][1], map_location="cpu", weights_only=True)
+        content = self._last_whole([path for _, path in reversed(numbered)])
         if content["library"].split(".")[:2] != __version__.split(".")[:2]:
             raise ValueError(
                 f"the checkpoints in {self.folder.name!r} were written by seqrec_lib "
@@ -93,9 +98,26 @@ class CheckpointFolder:
         state: dict[str, Any] = content["state"]
         return state
 
+    def _last_whole(self, paths: list[Path]) -> dict[str, Any]:
+        for path in paths:
+            try:
+                content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+                if content.get("checksum") in (None, checksum(content["state"])):
+                    return content  # checkpoints of earlier versions have none
+                why = "its numbers have changed since it was written"
+            except Exception as error:  # damaged bytes can raise nearly anything
+                why = (str(error) or type(error).__name__).splitlines()[0]
+            warnings.warn(f"the checkpoint {path.name} is damaged ({why})", stacklevel=4)
+        names = ", ".join(path.name for path in paths)
+        raise ValueError(
+            f"no checkpoint in {self.folder.name!r} is whole ({names} are damaged): remove them, "
+            "or choose another folder"
+        )
+
     def save(self, epoch: int, state: dict[str, Any]) -> None:
         """Write the state after `epoch` epochs, then drop the oldest beyond `keep`."""
         content = {"library": __version__, "settings": self.settings, "state": state}
+        content["checksum"] = checksum(state)
         place = self.folder / f"epoch-{epoch:06d}.pt"
         beside = place.with_suffix(".tmp")
         try:
@@ -109,3 +131,13 @@ class CheckpointFolder:
             raise
         for _, old in self._numbered()[: -self.keep]:
             old.unlink()
+
+
+def checksum(state: Any) -> int:
+    """A number that tells two states apart, whatever bit of a tensor or a value is different."""
+    if isinstance(state, dict):
+        return crc32(repr([(key, checksum(value)) for key, value in state.items()]).encode())
+    if isinstance(state, Tensor):
+        flat = state.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        return crc32(flat.numpy().data, crc32(repr((state.dtype, state.shape)).encode()))
+    return crc32(repr(state).encode())

@@ -150,6 +150,28 @@ def test_damaged_files_are_refused(tmp_path):
             sl.load_trained(name, titled(), tmp_path)
 
 
+def test_weights_that_changed_on_disk_are_refused(tmp_path):
+    """One flipped bit of a weight, another model's file, numbers that are none: all would load."""
+    place = save_trained(tiny.stir(tiny.sasrec()), titled(), "it", {}, tmp_path)
+    whole = bytearray(place.read_bytes())
+    sl.load_trained("it", titled(), tmp_path)
+    whole[-7] ^= 16
+    place.write_bytes(whole)
+    with pytest.raises(
+        ValueError, match=r"it\.safetensors is damaged, or not the file that it\.json"
+    ):
+        sl.load_trained("it", titled(), tmp_path)
+    other = save_trained(tiny.sasrec(seed=9), titled(), "other", {}, tmp_path)
+    place.write_bytes(other.read_bytes())
+    with pytest.raises(ValueError, match="its SHA-256 is another one"):
+        sl.load_trained("it", titled(), tmp_path)
+    model = tiny.sasrec()
+    model.layer_normalization.beta.data[0, 0] = float("nan")
+    save_trained(model, titled(), "it", {}, tmp_path)
+    with pytest.raises(ValueError, match="layer_normalization.beta holds numbers that are not"):
+        sl.load_trained("it", titled(), tmp_path)
+
+
 def test_table_of_models(tmp_path):
     table = sl.trained_models(tmp_path)
     assert list(table.index) == list(SERIES)

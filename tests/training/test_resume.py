@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.models.files import load_model, save_model
 from seqrec_lib.models.recommenders import SASREC
 from seqrec_lib.training import checkpoints
-from seqrec_lib.training.checkpoints import CheckpointFolder
+from seqrec_lib.training.checkpoints import CheckpointFolder, checksum
 from seqrec_lib.training.options import FREE, TrainingOptions
 from seqrec_lib.training.sampling import WarpSampler
 from seqrec_lib.training.sse import SSE
@@ -265,3 +266,74 @@ def test_every_option_is_fixed_or_named_as_free():
         more = {"val_epoch": 1} if name == "patience" else {}
         changed = TrainingOptions(**{"seed": 1, **more, name: value})
         assert changed.fixed()[name] != options.fixed()[name], name
+
+
+def flipped(path, seed):
+    """The file with one bit of it changed."""
+    content = bytearray(path.read_bytes())
+    place = random.Random(seed).randrange(8 * len(content))
+    content[place // 8] ^= 1 << (place % 8)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "zeros", "a number"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_taken(tmp_path, damage):
+    train_small(tmp_path, epochs=6)
+    last = tmp_path / "epoch-000006.pt"
+    content = torch.load(last, weights_only=True)
+    whole = last.read_bytes()
+    if damage == "a number":  # one bit of one weight: torch reads it without a word
+        weight = content["state"]["model"]["item_embedding_layer.weight"]
+        weight.view(torch.int32)[3, 1] ^= 1
+        torch.save(content, last)
+    else:
+        last.write_bytes({"cut": whole[:-100], "empty": b"", "zeros": bytes(len(whole))}[damage])
+    with pytest.warns(UserWarning, match=r"checkpoint epoch-000006\.pt is damaged"):
+        model, history = train_small(tmp_path, epochs=8)
+    expected, at_once = train_small(epochs=8)
+    assert history == at_once
+    assert same_weights(model, expected)
+
+
+def test_any_flipped_bit_is_noticed_or_does_no_harm(tmp_path):
+    train_small(tmp_path / "run", epochs=2, keep_checkpoints=1)
+    (last,) = (tmp_path / "run").glob("epoch-*.pt")
+    whole = last.read_bytes()
+    true = torch.load(last, weights_only=True)["state"]
+    noticed = 0
+    for seed in range(60):
+        last.write_bytes(whole)
+        flipped(last, seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                settings = torch.load(last, weights_only=True)["settings"]
+                state = CheckpointFolder(tmp_path / "run", settings).latest()
+            except Exception:
+                noticed += 1
+                continue
+        assert checksum(state) == checksum(true)
+    assert noticed > 10
+
+
+def test_a_folder_of_damaged_checkpoints_is_refused_in_words(tmp_path):
+    train_small(tmp_path, epochs=3)
+    for path in tmp_path.glob("epoch-*.pt"):
+        path.write_bytes(b"no")
+    with (
+        pytest.warns(UserWarning, match="is damaged"),
+        pytest.raises(ValueError, match=r"no checkpoint in .* is whole \(epoch-000003\.pt, epoch"),
+    ):
+        train_small(tmp_path, epochs=4)
+
+
+def test_a_users_own_files_stay(tmp_path):
+    for name in ("notes.tmp", "epoch-1.tmp", "epoch-000001.txt", "my epoch-000001.tmp"):
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "epoch-000001.tmp").write_text("of a run that was killed")
+    train_small(tmp_path, epochs=2)
+    kept = {path.name for path in tmp_path.iterdir()} - {".lock"}
+    assert kept == {
+        *("notes.tmp", "epoch-1.tmp", "epoch-000001.txt", "my epoch-000001.tmp"),
+        *("epoch-000001.pt", "epoch-000002.pt"),
+    }
