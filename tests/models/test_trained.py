@@ -158,7 +158,7 @@ def test_weights_that_changed_on_disk_are_refused(tmp_path):
     whole[-7] ^= 16
     place.write_bytes(whole)
     with pytest.raises(
-        ValueError, match=r"it\.safetensors is damaged, or not the file that it\.json"
+        ValueError, match=r"is damaged, or not the file that it\.json"
     ):
         sl.load_trained("it", titled(), tmp_path)
     other = save_trained(tiny.sasrec(seed=9), titled(), "other", {}, tmp_path)
@@ -168,7 +168,7 @@ def test_weights_that_changed_on_disk_are_refused(tmp_path):
     model = tiny.sasrec()
     model.layer_normalization.beta.data[0, 0] = float("nan")
     save_trained(model, titled(), "it", {}, tmp_path)
-    with pytest.raises(ValueError, match="layer_normalization.beta holds numbers that are not"):
+    with pytest.raises(ValueError, match=r"beta holds numbers that are not"):
         sl.load_trained("it", titled(), tmp_path)
 
 
