@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.evaluation.ranks import Scorer
 from seqrec_lib.evaluation.scoring import score_histories
@@ -62,7 +63,7 @@ class Strangers:
 
 def recommend(
     model: Scorer,
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     users: int | Iterable[int] | None = None,
     histories: str | Iterable[Any] | None = None,
     k: int = 10,
@@ -73,7 +74,8 @@ def recommend(
 
     Args:
         model: a model or baseline, fitted on `dataset`.
-        dataset: knows the items, and the users' histories, of which all is used.
+        dataset: knows the items, and the users' histories, of which all is used, validation and
+            test items too.
         users: user ids. Give either these or histories.
         histories: one history, or a list of them, oldest item first. Items are ids or titles, as
             typed ("the matrix"), or some of both. Nobody in the data set needs to have them.
@@ -89,6 +91,7 @@ def recommend(
         ValueError: neither or both of users and histories; an unknown user, item or title, which is
             named; an empty history.
     """
+    dataset = as_dataset(dataset)
     if (users is None) == (histories is None):
         raise ValueError("give either users=[ids] or histories=[lists of ids or titles]")
     if histories is None:
@@ -118,7 +121,7 @@ def recommend(
 
 def similar_items(
     model: HasItemVectors | HasItemSimilarities,
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     item: int | str,
     k: int = 10,
 ) -> pd.DataFrame:
@@ -137,6 +140,7 @@ def similar_items(
         TypeError: a model with neither vectors nor similarities.
         ValueError: an unknown item; k below 1.
     """
+    dataset = as_dataset(dataset)
     k = min(_positive(k), dataset.itemnum - 1)
     wanted = _Items(dataset).ids([item], "")[0]
     with torch.no_grad():

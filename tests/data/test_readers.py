@@ -43,7 +43,7 @@ def test_times_keep_every_digit(tmp_path: Path) -> None:
         (b"1 2 3\n1 2\n", "line 2: 2 columns"),
         (b"1 2\n1\t3\n", "line 2: 1 columns"),
         (b"1 2\n1, 3\n", "line 2: user '1,'"),
-        (b"1 2\n1 2 \n", "line 2: 3 columns"),
+        (b"1 2\n1 2 3 \n", "line 2: 3 columns"),
         (b"1 2\n0 3\n", "line 2: user '0' is outside 1 to"),
         (b"1 2\n1 0\n", "line 2: item '0' is outside 1 to"),
         (b"1 2\n\n-1 3\n", "line 3: user '-1'"),
