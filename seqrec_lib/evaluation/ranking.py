@@ -87,7 +87,6 @@ def sampled_candidates(
         raise ValueError(_NOT_AS_RELEASED)
     dataset = as_dataset(dataset)
     targets = dataset.targets(split)
-    ranked = _first_of_several(dataset, split)
     generator = torch.Generator().manual_seed(seed)
     users = _evaluated_users(targets, as_released, generator)
     excluded = [] if as_released else [targets]
@@ -108,7 +107,7 @@ def sampled_candidates(
         "validation item": "left out" if exclude_valid else "may be drawn",
         "ties": "for the target" if as_released else "random order",
         "as released": as_released,
-        **ranked,
+        **_first_of_several(dataset, split),
     }
     return Candidates(users, items, protocol)
 
