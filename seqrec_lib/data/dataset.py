@@ -116,7 +116,8 @@ class SASRecDataSet(SplitHistories):
     ) -> "SASRecDataSet":
         """From a split that is there already: each part {user: item ids in order} or `Sequences`.
 
-        A user may be missing from any part. usernum and itemnum default to the largest ids.
+        A user may be missing from any part. usernum and itemnum default to the largest ids. Times
+        are not kept.
         Raises ValueError that names the part, the user and the value for ids that are not whole
         numbers from 1, or beyond usernum or itemnum.
         """

@@ -1,7 +1,7 @@
 """What of each user's history is for training, what for validation and what for the test."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -81,6 +81,7 @@ class Split:
             _check_users(name, lists, usernum)
         if usernum is None:
             usernum = max(chain.from_iterable(parts.values()), default=0)
+        refuse_sparse_ids(usernum, sum(map(_count, parts.values())), "user")
         flat = [_flat(name, lists, usernum, itemnum) for name, lists in parts.items()]
         lengths = flat[0][1] + flat[1][1] + flat[2][1]  # (U+1,)
         items = np.empty(lengths.sum(), dtype=np.int32)
@@ -238,13 +239,18 @@ def _check_users(name: str, lists: Any, usernum: int | None) -> None:
             raise ValueError(f"{name} has user {user}, beyond usernum={usernum}")
 
 
+def _count(lists: Lists) -> int:
+    if isinstance(lists, Sequences):
+        return len(lists.items)
+    return sum(len(items) for items in lists.values() if isinstance(items, Sized))
+
+
 def _flat(
     name: str, lists: Lists, usernum: int, itemnum: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """All users' items one after another, (N,), and how many each has, (U + 1,)."""
     users = sorted(lists)
     values = [lists[user] for user in users]
-    refuse_sparse_ids(usernum, len(users), "user")
     lengths = np.zeros(usernum + 1, dtype=np.int64)
     most = LARGEST_ID if itemnum is None else itemnum
     try:

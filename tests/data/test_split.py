@@ -270,6 +270,8 @@ def test_a_split_that_is_there_already() -> None:
         SASRecDataSet.from_split(train, valid, {}, itemnum=2)
     with pytest.raises(ValueError, match="user_train has user 3, beyond usernum=2"):
         SASRecDataSet.from_split(train, valid, {}, usernum=2)
+    with pytest.raises(ValueError, match="user id 2000000000 with only 6 interactions"):
+        SASRecDataSet.from_split(train, {2_000_000_000: [3, 4, 5]}, {})
 
 
 def test_the_history_frame_follows_the_split() -> None:
