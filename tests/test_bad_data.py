@@ -21,6 +21,9 @@ from seqrec_lib.data.preparation import filter_ratings, prepare
 from seqrec_lib.data.readers import read_interactions
 from seqrec_lib.data.sequences import Sequences
 
+# The numbers made up here are small, as ratings are: see test_readers.py for what is said of them.
+pytestmark = pytest.mark.filterwarnings("ignore:.*the third column holds:UserWarning")
+
 LARGEST_ID = 2**31 - 1
 Result = TypeVar("Result")
 
@@ -46,8 +49,9 @@ def clear(error: Exception, *names: str) -> None:
 
 
 def _read_slowly(content: bytes, sep: str) -> list[tuple[float, ...]] | None:
-    """Rows of numbers, or None where the file breaks a rule."""
+    """Rows of numbers, or None where the file breaks a rule; blanks at a line's end are no rule."""
     lines = content.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = [line.rstrip(" \t") for line in lines]
     rows = [line.split(sep) for line in lines if line]
     if not rows or len(rows[0]) not in (2, 3) or any(len(row) != len(rows[0]) for row in rows):
         return None

@@ -146,7 +146,7 @@ def evaluate_all(bench: Bench, *, maxlen: int, users: bool = False) -> Work:
     """`evaluate`: the test item of every user among 100 drawn ones."""
     data = bench.dataset
     model = _model(bench, maxlen, users).to(bench.device)
-    lengths = np.minimum(data.sequences.lengths[data.test_item > 0] - 1, maxlen)
+    lengths = np.minimum(data.history("test").lengths[data.test_item > 0], maxlen)
     logits = (1 + model.num_neg_test) * logit_flops(model)
     flops = float((sequence_flops(model, lengths, last=True) + logits).sum())
     return Work(partial(model.evaluate, data, seed=0), len(lengths), flops)

@@ -1,6 +1,5 @@
 """One data set ready for training: sequences, ids, titles, and the leave-one-out split."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -8,22 +7,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seqrec_lib.common.ids import refuse_sparse_ids
+from seqrec_lib.data.histories import SplitHistories
 from seqrec_lib.data.interactions import check_numbered, ordered_sequences
 from seqrec_lib.data.readers import read_interactions
 from seqrec_lib.data.sequences import Sequences
+from seqrec_lib.data.split import Lists, Split
 from seqrec_lib.data.titles import TitleIndex
 
 
-class SASRecDataSet:
+class SASRecDataSet(SplitHistories):
     """Users' item sequences with ids from 1 (0 is the padding), split by leave-one-out.
 
     A user's last item is the test item, the one before it the validation item, the rest is
-    training; a user with fewer than 3 items is training only (SASRec, Sec. IV-A).
+    training; a user with fewer than 3 items is training only (SASRec, Sec. IV-A). `split` cuts
+    otherwise. What is trained on and evaluated is what `user_train`, `user_valid` and `user_test`
+    say, also where somebody edits them.
 
     filename: a text file of `user item` or `user item time` rows, ids from 1, any order of users.
         Without a time column a user's items keep the file's order. With one they are sorted by
-        time, and rows with the same time keep the file's order. Repeated rows stay repeated.
+        time, and rows with the same time keep the file's order. Repeated rows stay repeated. None:
+        an empty data set, whose usernum, itemnum and dicts may be filled by hand.
     col_sep: what separates the columns.
     keep_times: keep the times, too, in `sequences.times` and `train.times`: 16 more bytes an
         interaction.
@@ -33,11 +36,9 @@ class SASRecDataSet:
 
     Attributes:
 
-    sequences: Sequences, the whole history of users 1 to usernum in order. Ids may have gaps: a
-        user without rows has an empty sequence, and is no key of the dicts.
-    train: Sequences, what is left for training.
-    valid_item, test_item: (usernum + 1,) int64 item ids by user, 0 = none.
-    usernum, itemnum: the largest ids.
+    filename, col_sep: as given. with_time: whether the file has a time column.
+    usernum, itemnum, user_train, user_valid, user_test, User, Items, sequences, train, valid_item,
+    test_item: see `SplitHistories`.
     items: None, or a table indexed 1 to itemnum with title, genres, year and raw_id.
     raw_users: (usernum + 1,) the users' ids in the raw files; entry 0 means nothing.
 
@@ -58,32 +59,14 @@ class SASRecDataSet:
     ) -> None:
         if filename is not None and sequences is not None:
             raise TypeError("give filename or sequences, not both")
+        self.filename, self.col_sep, self.with_time = filename, col_sep, False
         if filename is not None:
-            sequences = ordered_sequences(read_interactions(filename, sep=col_sep), keep_times)
-        elif sequences is None:
-            raise TypeError(
-                "filename is missing: name a file of `user item` rows, or use from_sequences, "
-                "from_interactions or prepare"
-            )
-        if len(sequences.items) == 0:
-            raise ValueError("there are no interactions: a data set needs at least one")
-        largest = int(sequences.items.max())
-        if itemnum is None:
-            refuse_sparse_ids(largest, len(sequences.items), "item")
-        elif largest > itemnum:
-            raise ValueError(f"item id {largest} is beyond itemnum={itemnum}")
-        self.sequences = sequences
-        self.usernum = sequences.num_users
-        self.itemnum = largest if itemnum is None else int(itemnum)
+            rows = read_interactions(filename, sep=col_sep)
+            self.with_time = "time" in rows
+            sequences = ordered_sequences(rows, keep_times)
+        super().__init__(sequences, itemnum)
         self.items = None if items is None else _checked_items(items, self.itemnum)
         self.raw_users = np.arange(self.usernum + 1) if raw_users is None else raw_users
-        lengths, ends = sequences.lengths, sequences.starts[1:]
-        held_out = lengths >= 3
-        self.valid_item = np.zeros(self.usernum + 1, dtype=np.int64)
-        self.test_item = np.zeros(self.usernum + 1, dtype=np.int64)
-        self.valid_item[held_out] = sequences.items[ends[held_out] - 2]
-        self.test_item[held_out] = sequences.items[ends[held_out] - 1]
-        self.train = sequences.without_last(np.where(held_out, 2, 0))
 
     @classmethod
     def from_sequences(
@@ -121,37 +104,42 @@ class SASRecDataSet:
         """
         return cls(sequences=ordered_sequences(check_numbered(interactions), keep_times))
 
-    def split(self) -> None:
-        """Fill `user_train`, `user_valid` and `user_test` now rather than at their first use."""
-        _ = self.user_train, self.user_valid, self.user_test
+    @classmethod
+    def from_split(
+        cls,
+        train: Lists,
+        valid: Lists,
+        test: Lists,
+        usernum: int | None = None,
+        itemnum: int | None = None,
+        items: pd.DataFrame | None = None,
+    ) -> "SASRecDataSet":
+        """From a split that is there already: each part {user: item ids in order} or `Sequences`.
 
-    @cached_property
-    def user_train(self) -> dict[int, list[int]]:
-        """{user: training items}. For large data prefer the flat `train`."""
-        return {user: self.train[user].tolist() for user in self._users()}
-
-    @cached_property
-    def user_valid(self) -> dict[int, list[int]]:
-        """{user: [validation item], or [] for a user with fewer than 3 items}."""
-        return _as_lists(self._users(), self.valid_item)
-
-    @cached_property
-    def user_test(self) -> dict[int, list[int]]:
-        """{user: [test item], or [] for a user with fewer than 3 items}."""
-        return _as_lists(self._users(), self.test_item)
-
-    def _users(self) -> list[int]:
-        return np.flatnonzero(self.sequences.lengths).tolist()
+        A user may be missing from any part. usernum and itemnum default to the largest ids. Times
+        are not kept.
+        Raises ValueError that names the part, the user and the value for ids that are not whole
+        numbers from 1, or beyond usernum or itemnum.
+        """
+        split = Split.from_lists(train, valid, test, usernum, itemnum)
+        dataset = cls(sequences=split.sequences, itemnum=itemnum, items=items)
+        dataset._flat = split
+        return dataset
 
     def __repr__(self) -> str:
+        if self.is_empty:
+            return "SASRecDataSet(empty)"
         return (
-            f"SASRecDataSet({len(self._users()):,} users, {self.itemnum:,} items, "
+            f"SASRecDataSet({self._user_count():,} users, {self.itemnum:,} items, "
             f"{len(self.sequences.items):,} interactions)"
         )
 
+    def _user_count(self) -> int:
+        return int(np.count_nonzero(self.sequences.lengths))
+
     def describe(self) -> pd.DataFrame:
         """The counts of SASRec's Table II, one row: users, items, interactions and their means."""
-        users, interactions = len(self._users()), len(self.sequences.items)
+        users, interactions = self._user_count(), len(self.sequences.items)
         used = int(np.count_nonzero(np.bincount(self.sequences.items)))
         return pd.DataFrame(
             {
@@ -163,22 +151,6 @@ class SASRecDataSet:
                 "density": [interactions / users / used],
             }
         )
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """16 hexadecimal digits that tell two data sets apart: equal ones have the same.
-
-        They come from the sequences (order and times included), itemnum and the sizes of the split,
-        not from titles and raw ids.
-        """
-        digest = hashlib.sha256()
-        for array in (self.sequences.items, self.sequences.starts, self.sequences.times):
-            if array is not None:
-                digest.update(f"{array.dtype.str} {len(array)} ".encode())
-                digest.update(array.data)
-        held_out = [int(np.count_nonzero(items)) for items in (self.valid_item, self.test_item)]
-        digest.update(f"{self.itemnum} {len(self.train.items)} {held_out}".encode())
-        return digest.hexdigest()[:16]
 
     @cached_property
     def _titles(self) -> TitleIndex:
@@ -205,20 +177,14 @@ class SASRecDataSet:
         if user not in self.sequences:
             raise ValueError(f"user {user} is outside 1 to {self.usernum}")
         ids = self.sequences[user].astype(np.int64)
-        split = np.full(len(ids), "train", dtype=object)
-        if len(ids) >= 3:
-            split[-2:] = ["valid", "test"]
+        counts = [self.train.lengths[user], *(self.held_out(x)[user] for x in ("valid", "test"))]
+        split = np.repeat(["train", "valid", "test"], counts).astype(object)
         frame = pd.DataFrame({"item": ids, "split": split})
         frame.index = pd.RangeIndex(1, len(ids) + 1, name="position")
         if self.items is not None:
             shown = [name for name in ("title", "genres", "year") if name in self.items]
             frame[shown] = self.items[shown].loc[ids].set_axis(frame.index)
         return frame
-
-
-def _as_lists(users: list[int], held_out: np.ndarray) -> dict[int, list[int]]:
-    items = held_out[users].tolist()
-    return {user: [item] if item else [] for user, item in zip(users, items, strict=True)}
 
 
 def _checked_items(items: pd.DataFrame, itemnum: int) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """Tables of interactions: user, item and, where known, time; checked, and put into order."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
@@ -94,3 +96,18 @@ def ordered_sequences(rows: pd.DataFrame, keep_times: bool) -> Sequences:
     order = stable_order(user, time)
     kept = time[order] if time is not None and keep_times else None
     return Sequences.from_lengths(item[order], np.bincount(user), kept)
+
+
+def warn_of_ratings(times: np.ndarray, name: str, sep: str) -> None:
+    """Say that a column of a few small numbers, as ratings are, is about to be taken for times."""
+    low, high = times.min(), times.max()
+    # the scales in use: stars, halves of stars, up to 10, and -1 for no rating
+    if low >= -1 and high <= 10 and bool((2 * times % 1 == 0).all()):
+        warnings.warn(
+            f"{name}: the third column holds {len(np.unique(times))} different values, {low} to "
+            f"{high}, and is taken for times: each user's items are sorted by it. If these are "
+            "ratings, give user and item alone: SASRecDataSet.from_interactions(pandas.read_csv("
+            f"{name!r}, sep={sep!r}, names=['user', 'item', 'rating']))",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -5,7 +5,7 @@ near 0.6 GB. Only when that fails is the file read a second time, line by line, 
 """
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 
 from seqrec_lib.common.ids import LARGEST_ID
+from seqrec_lib.data.interactions import warn_of_ratings
 
 CHUNK_ROWS = 4_000_000
 # What pandas raises for text that is no number; its ParserError is a ValueError.
 _UNREADABLE = (ValueError, TypeError, ArithmeticError)
 _TITLE_YEAR = r"\((\d{4})(?:\s*[-–]\s*\d{0,4})?\)\s*(?:\((?:V|TV|VG)\))?\s*$"
+_BLANKS = " \t\n"  # what may stand at the end of a line
 _GENRES_100K = (
     *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime"),
     *("Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery"),
@@ -57,7 +59,9 @@ def read_interactions(path: str | Path, sep: str = " ") -> pd.DataFrame:
     """Read a text file of `user item` or `user item time` rows, one interaction a line, no header.
 
     The first line decides between two and three columns. Ids are whole numbers from 1 (7.0 and 7
-    are the same); a time is any finite number, whole (kept as int64) or not (float64).
+    are the same); a time is any finite number, whole (kept as int64) or not (float64). Spaces and
+    tabs at the end of a line are no column. A third column that looks like ratings is taken for
+    times all the same, with a UserWarning.
 
     Returns a table with user and item (int32) and, where the file has it, time; rows in the
     file's order, repeated rows kept.
@@ -72,17 +76,25 @@ def read_interactions(path: str | Path, sep: str = " ") -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r} to read interactions from")
     with path.open(encoding="latin-1", newline=None) as file:
-        first = next((line for line in file if line.strip("\n")), "")
+        head = list(_up_to_first_text(file))
+    first = head[-1].rstrip(_BLANKS) if head else ""
     if not first:
         raise ValueError(f"{path.name} is empty: expected lines of 'user item' or 'user item time'")
-    fields = len(first.rstrip("\n").split(sep))
+    fields = len(first.split(sep))
     if fields not in (2, 3):
         raise ValueError(
-            f"{path.name}, line {_line_of_first_text(path)}: {fields} columns separated by "
-            f"{sep!r}, expected 2 (user, item) or 3 (user, item, time): {first.rstrip()[:80]!r}. "
+            f"{path.name}, line {len(head)}: {fields} columns separated by "
+            f"{sep!r}, expected 2 (user, item) or 3 (user, item, time): {first[:80]!r}. "
             "Another separator is given by sep= (read_interactions) or col_sep= (SASRecDataSet)"
         )
-    return _read_numbers(path, _Layout(("user", "item", "time")[:fields], sep))
+    # pandas takes a blank at the end of the very first line for one more column, and says nothing
+    strip = any(line.rstrip("\n") != line.rstrip(_BLANKS) for line in head)
+    rows = _read_numbers(
+        path, _Layout(("user", "item", "time")[:fields], sep), (True,) if strip else (False, True)
+    )
+    if fields == 3:
+        warn_of_ratings(rows["time"].to_numpy(), path.name, sep)
+    return rows
 
 
 def read_films_100k(path: str | Path) -> pd.DataFrame:
@@ -154,24 +166,29 @@ def _film_table(path: Path, records: list[tuple[Any, ...]]) -> pd.DataFrame:
     return table
 
 
-def _read_numbers(path: Path, layout: _Layout) -> pd.DataFrame:
-    try:
-        try:
-            return _parse(path, layout, "int64")
-        except _UNREADABLE:
-            if layout.columns[-1] != "time" or layout.header or len(layout.columns) != 3:
-                raise
-            return _parse(path, layout, "float64")  # times such as 978300760.5
-    except _UNREADABLE as error:
-        _raise_at_line(path, layout)
-        raise ValueError(f"{path.name} cannot be read as numbers: {error}") from None
+def _read_numbers(path: Path, layout: _Layout, strip: tuple[bool, ...] = (False,)) -> pd.DataFrame:
+    """strip: whether blanks at the ends of lines are taken off first; several are tried in turn."""
+    times = ["int64"]
+    if layout.columns == ("user", "item", "time"):
+        times += ["float64"]  # times such as 978300760.5
+    reason: Exception | None = None
+    for without_ends in strip:
+        for time_type in times:
+            try:
+                return _parse(path, layout, time_type, without_ends)
+            except _UNREADABLE as error:
+                reason = error
+    _raise_at_line(path, layout, any(strip))
+    raise ValueError(f"{path.name} cannot be read as numbers: {reason}")
 
 
-def _parse(path: Path, layout: _Layout, time_type: str) -> pd.DataFrame:
+def _parse(path: Path, layout: _Layout, time_type: str, strip: bool) -> pd.DataFrame:
     source: Path | io.BytesIO = path
     sep = layout.sep
+    if strip:
+        source = io.BytesIO(b"\n".join(x.rstrip(b" \t") for x in path.read_bytes().splitlines()))
     if len(sep) > 1:  # pandas' C parser takes one character; the Python one is 20 times slower
-        raw = path.read_bytes()
+        raw = path.read_bytes() if isinstance(source, Path) else source.getvalue()
         if b"\x1f" in raw:
             raise ValueError("control character 31 in the file")
         source, sep = io.BytesIO(raw.replace(sep.encode("latin-1"), b"\x1f")), "\x1f"
@@ -216,7 +233,7 @@ def _check_header(path: Path, layout: _Layout) -> None:
         raise ValueError(f"{path.name}, line 1: columns {found}, expected {expected!r}")
 
 
-def _raise_at_line(path: Path, layout: _Layout) -> None:
+def _raise_at_line(path: Path, layout: _Layout, strip: bool) -> None:
     """Read line by line what the fast parser refused, and raise for the first wrong line."""
     checks: dict[str, Callable[[str], object]] = {
         "user": _whole_id,
@@ -229,11 +246,13 @@ def _raise_at_line(path: Path, layout: _Layout) -> None:
     rows = 0
     with path.open(encoding="latin-1", newline=None) as file:
         for number, line in enumerate(file, start=1):
-            text = line.rstrip("\n")
+            text = line.rstrip(_BLANKS if strip else "\n")
             if not text or (number == 1 and layout.header):
                 continue
             rows += 1
             fields = text.split(layout.sep)
+            if len(fields) < len(layout.columns):
+                fields = line.rstrip("\n").split(layout.sep)  # the last ones may be empty
             if len(fields) != len(layout.columns):
                 raise ValueError(
                     f"{path.name}, line {number}: {len(fields)} columns separated by "
@@ -251,9 +270,12 @@ def _raise_at_line(path: Path, layout: _Layout) -> None:
         raise ValueError(f"{path.name} holds no rows")
 
 
-def _line_of_first_text(path: Path) -> int:
-    with path.open(encoding="latin-1", newline=None) as file:
-        return next(number for number, line in enumerate(file, start=1) if line.strip("\n"))
+def _up_to_first_text(file: Iterable[str]) -> Iterator[str]:
+    """The lines of a file up to the first one that holds more than blanks."""
+    for line in file:
+        yield line
+        if line.rstrip(_BLANKS):
+            return
 
 
 def _whole_id(field: str) -> int:

@@ -10,7 +10,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.foreign import HasSplit, as_dataset
+from seqrec_lib.data.sequences import Sequences
 
 _SIMILARITIES_AT_ONCE = 2**24
 
@@ -23,9 +24,10 @@ class Popularity:
         counts: int64 (I+1,).
     """
 
-    def __init__(self, dataset: SASRecDataSet) -> None:
+    def __init__(self, dataset: HasSplit) -> None:
+        dataset = as_dataset(dataset)
         self.item_num = dataset.itemnum
-        self.counts = _counts(dataset)
+        self.counts = _counts(dataset.train, self.item_num)
         self._scores = torch.from_numpy(self.counts).float()
         self._scores[0] = -torch.inf
 
@@ -62,9 +64,10 @@ class MarkovChain:
         transitions: int64 sparse (I+1, I+1), n_ij.
     """
 
-    def __init__(self, dataset: SASRecDataSet, smoothing: float = 10.0) -> None:
+    def __init__(self, dataset: HasSplit, smoothing: float = 10.0) -> None:
         if smoothing <= 0:
             raise ValueError(f"smoothing must be positive, got {smoothing}: it breaks ties")
+        dataset = as_dataset(dataset)
         self.item_num = dataset.itemnum
         self.smoothing = smoothing
         train = dataset.train
@@ -75,7 +78,7 @@ class MarkovChain:
         shape = (self.item_num + 1, self.item_num + 1)
         self.transitions = sparse.coo_array((np.ones(len(before)), pairs), shape=shape).tocsr()
         self._followed = torch.from_numpy(self.transitions.sum(axis=1))  # (I+1,) n_i
-        counts = _counts(dataset)
+        counts = _counts(train, self.item_num)
         self._popularity = torch.from_numpy(smoothing * counts / counts.sum())  # (I+1,)
 
     def score(
@@ -109,10 +112,11 @@ class ItemKNN:
         similarities: sparse (I+1, I+1), row i holds the neighbours of item i.
     """
 
-    def __init__(self, dataset: SASRecDataSet, neighbours: int = 100, last: int = 5) -> None:
+    def __init__(self, dataset: HasSplit, neighbours: int = 100, last: int = 5) -> None:
         for name, value in (("neighbours", neighbours), ("last", last)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        dataset = as_dataset(dataset)
         self.item_num = dataset.itemnum
         self.last = last
         train = dataset.train
@@ -147,9 +151,9 @@ class ItemKNN:
         return torch.from_numpy(self.similarities[[item]].toarray()[0])
 
 
-def _counts(dataset: SASRecDataSet) -> np.ndarray:
+def _counts(train: Sequences, item_num: int) -> np.ndarray:
     """int64 (I+1,): how often each item occurs in training."""
-    return np.bincount(dataset.train.items, minlength=dataset.itemnum + 1)
+    return np.bincount(train.items, minlength=item_num + 1)
 
 
 def _zeros_and_ones(items: np.ndarray, starts: np.ndarray, item_num: int) -> sparse.csr_array:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.evaluation.catalogue import describe_lists
 from seqrec_lib.evaluation.metrics import compare, summarise
-from seqrec_lib.evaluation.ranking import candidate_ranks, full_ranks, held_back, sampled_candidates
+from seqrec_lib.evaluation.ranking import candidate_ranks, full_ranks, sampled_candidates
 from seqrec_lib.evaluation.ranks import Ranks, Scorer
 from seqrec_lib.evaluation.recommendation import top_items
 
@@ -21,7 +21,7 @@ RanksByProtocol = dict[str, dict[str, Ranks]]
 
 def both_protocols(
     models: Mapping[str, Scorer],
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     split: str = "test",
     num_negatives: int = 100,
     seed: int = 0,
@@ -37,6 +37,7 @@ def both_protocols(
     """
     if not models:
         raise ValueError('models is empty: give {"name": model, ...}')
+    dataset = as_dataset(dataset)
     candidates = sampled_candidates(dataset, split, num_negatives, seed)
     return {
         "sampled": {
@@ -48,7 +49,7 @@ def both_protocols(
 
 def protocol_table(
     models: Mapping[str, Scorer],
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     split: str = "test",
     num_negatives: int = 100,
     seed: int = 0,
@@ -70,6 +71,7 @@ def protocol_table(
         low and high. Place 1 is the best model by that metric; it is missing for the lists, where
         more is not always better.
     """
+    dataset = as_dataset(dataset)
     if ranks is None:
         ranks = both_protocols(models, dataset, split, num_negatives, seed)
     parts = []
@@ -78,7 +80,7 @@ def protocol_table(
             table = summarise(its_ranks, ks, seed=seed)
             parts.append(table.assign(protocol=protocol, model=name))
     counts = np.bincount(dataset.train.items, minlength=dataset.itemnum + 1)
-    before = dataset.sequences.without_last(np.full(dataset.usernum + 1, held_back(split)))
+    before = dataset.history(split)
     for name, model in models.items():
         users = ranks["full"][name].users
         items, _ = top_items(model, before, users, k=ks[-1])

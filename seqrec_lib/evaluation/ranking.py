@@ -6,6 +6,7 @@ is one call and returns `Ranks`, so that the two can be compared.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.checks import knows_all
 from seqrec_lib.common.distributed import current
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.foreign import HasSplit, as_dataset
+from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.data.unseen import Complement
 from seqrec_lib.data.weighted import WeightedComplement
 from seqrec_lib.evaluation.ranks import Ranks, Scorer, rank_of_target
@@ -48,7 +52,7 @@ class Candidates:
 
 
 def sampled_candidates(
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     split: str = "test",
     num_negatives: int = 100,
     seed: int = 0,
@@ -65,8 +69,8 @@ def sampled_candidates(
     Args:
         split: "test" or "valid".
         num_negatives: K.
-        exclude_valid: at test time, do not draw the validation item, which the model is shown in
-            the history. The papers may draw it.
+        exclude_valid: at test time, do not draw validation items, which the model is shown in the
+            history. The papers may draw them.
         replace: False: no negative comes twice for a user.
         popularity_weighted: draw by how often an item occurs in training. Items that never do are
             not drawn.
@@ -82,14 +86,15 @@ def sampled_candidates(
         raise ValueError(f"num_negatives must be at least 1, got {num_negatives}")
     if as_released and (exclude_valid or not replace or popularity_weighted):
         raise ValueError(_NOT_AS_RELEASED)
+    dataset = as_dataset(dataset)
+    targets = dataset.targets(split)
     generator = torch.Generator().manual_seed(seed)
-    users = _evaluated_users(dataset, split, as_released, generator)
-    excluded = [] if as_released else [_targets(dataset, split)]
-    if exclude_valid and split == "test":
-        excluded.append(dataset.valid_item)
+    users = _evaluated_users(targets, as_released, generator)
+    excluded = [] if as_released else [targets]
     items = torch.empty(len(users), 1 + num_negatives, dtype=torch.int64)
-    items[:, 0] = torch.from_numpy(_targets(dataset, split))[users]
-    draw = _draw_from_unseen(dataset, excluded, replace, popularity_weighted)
+    items[:, 0] = torch.from_numpy(targets)[users]
+    seen = dataset.history(split) if exclude_valid else dataset.train
+    draw = _draw_from_unseen(dataset, seen, excluded, replace, popularity_weighted)
     for start in range(0, len(users), _USERS_AT_ONCE):
         part = slice(start, start + _USERS_AT_ONCE)
         items[part, 1:] = draw(users[part], num_negatives, generator)
@@ -103,37 +108,40 @@ def sampled_candidates(
         "validation item": "left out" if exclude_valid else "may be drawn",
         "ties": "for the target" if as_released else "random order",
         "as released": as_released,
+        **_first_of_several(dataset, split),
     }
     return Candidates(users, items, protocol)
 
 
-def _evaluated_users(
-    dataset: SASRecDataSet, split: str, as_released: bool, generator: torch.Generator
-) -> Tensor:
+def _evaluated_users(targets: np.ndarray, as_released: bool, generator: torch.Generator) -> Tensor:
     """int64 (U,): the users with a target; by the authors' rule at most 10,000, drawn."""
-    users = np.flatnonzero(_targets(dataset, split))
-    if as_released and dataset.usernum > _RELEASED_USERS:
-        some = torch.randperm(dataset.usernum, generator=generator)[:_RELEASED_USERS] + 1
+    users, usernum = np.flatnonzero(targets), len(targets) - 1
+    if as_released and usernum > _RELEASED_USERS:
+        some = torch.randperm(usernum, generator=generator)[:_RELEASED_USERS] + 1
         users = np.intersect1d(users, some.numpy())
     return torch.from_numpy(users)
 
 
 def _draw_from_unseen(
-    dataset: SASRecDataSet, excluded: list[np.ndarray], replace: bool, popularity_weighted: bool
+    dataset: SASRecDataSet,
+    seen: Sequences,
+    excluded: list[np.ndarray],
+    replace: bool,
+    popularity_weighted: bool,
 ) -> Callable[[Tensor, int, torch.Generator], Tensor]:
-    """How negatives are drawn: from all but training items and, for each user, `excluded`."""
+    """How negatives are drawn: from all but the seen items and, for each user, `excluded`."""
     if replace and not popularity_weighted:
-        return Complement(dataset.train, dataset.itemnum, excluded).draw
+        return Complement(seen, dataset.itemnum, excluded).draw
     weights = np.ones(dataset.itemnum + 1, dtype=np.int64)
     if popularity_weighted:
         weights = np.bincount(dataset.train.items, minlength=dataset.itemnum + 1)
-    unseen = WeightedComplement(dataset.train, dataset.itemnum, weights, excluded)
+    unseen = WeightedComplement(seen, dataset.itemnum, weights, excluded)
     return partial(unseen.draw, replace=replace)
 
 
 def candidate_ranks(
     scorer: Scorer,
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     candidates: Candidates,
     batch_size: int = 256,
 ) -> Ranks:
@@ -141,15 +149,16 @@ def candidate_ranks(
 
     Draw once, rank many: `sampled_ranks` in two steps, for several models or for every epoch.
     """
-    _check_items(scorer, dataset)
-    split = candidates.protocol["split"]
+    dataset = as_dataset(dataset)
+    knows_all(scorer, dataset)
+    histories = dataset.history(candidates.protocol["split"])
 
     def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, Tensor]:
         drawn = candidates.items[rows]
-        scores, _ = score_histories(scorer, dataset.sequences, users, held_back(split), drawn)
+        scores, _ = score_histories(scorer, histories, users, drawn)
         return rank_of_target(scores, 0, users)
 
-    better, tied = _in_batches(dataset, candidates.users, rank, batch_size)
+    better, tied = _in_batches(histories, candidates.users, rank, batch_size)
     if candidates.protocol["as released"]:
         tied = np.zeros_like(tied)
     among = np.full(len(better), candidates.items.shape[1])
@@ -158,7 +167,7 @@ def candidate_ranks(
 
 def sampled_ranks(
     scorer: Scorer,
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     split: str = "test",
     num_negatives: int = 100,
     seed: int = 0,
@@ -167,21 +176,25 @@ def sampled_ranks(
     """Rank every user's target among itself and `num_negatives` sampled items.
 
     The protocol of both papers. The model is shown everything before the target: at test time the
-    validation item too. Users with at least 3 items have a target. For other rules of drawing, and
-    for several models, draw with `sampled_candidates` and rank with `candidate_ranks`.
+    validation items too. By the usual split, users with at least 3 items have a target. For other
+    rules of drawing, and for several models, draw with `sampled_candidates` and rank with
+    `candidate_ranks`.
 
     Args:
-        split: "test" (the last item) or "valid" (the one before).
+        split: "test" or "valid": the part of the data whose first item is the target. The usual
+            split has one item in each; where there are several, a UserWarning and `protocol` say
+            that only the first is ranked.
         num_negatives, seed: see `sampled_candidates`.
         batch_size: users scored at once.
     """
+    dataset = as_dataset(dataset)
     candidates = sampled_candidates(dataset, split, num_negatives, seed)
     return candidate_ranks(scorer, dataset, candidates, batch_size)
 
 
 def full_ranks(
     scorer: Scorer,
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     split: str = "test",
     exclude_seen: bool = True,
     batch_size: int = 256,
@@ -189,45 +202,45 @@ def full_ranks(
     """Rank every user's target among all items.
 
     Args:
-        split: "test" (the last item) or "valid" (the one before).
+        split: see `sampled_ranks`.
         exclude_seen: leave out what is in the user's history (everything before the target). The
             target competes even where the history holds it.
         batch_size: users scored at once; fewer where the items are so many that the scores would
             take more than 128 MiB.
     """
-    _check_items(scorer, dataset)
-    targets = torch.from_numpy(_targets(dataset, split))
+    dataset = as_dataset(dataset)
+    knows_all(scorer, dataset)
+    histories = dataset.history(split)
+    targets = torch.from_numpy(dataset.targets(split))
+    ranked = _first_of_several(dataset, split)
     users = targets.nonzero().squeeze(1)
-    batch_size = min(batch_size, max(1, _SCORES_AT_ONCE // (dataset.itemnum + 1)))
+    batch_size = min(batch_size, max(1, _SCORES_AT_ONCE // (scorer.item_num + 1)))
 
     def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, Tensor]:
-        scores, histories = score_histories(scorer, dataset.sequences, users, held_back(split))
+        scores, shown = score_histories(scorer, histories, users)
         target = targets[users].to(scores.device)
         # padding is no item: put there the target, which competes whatever is said
-        seen = torch.where(histories == 0, target.unsqueeze(1), histories) - 1
-        columns = scores[:, 1:]  # (B, I), column i is item i + 1
+        seen = torch.where(shown == 0, target.unsqueeze(1), shown) - 1
+        columns = scores[:, 1 : dataset.itemnum + 1]  # (B, I), column i is item i + 1
         return rank_of_target(columns, target - 1, users, seen if exclude_seen else None)
 
-    better, tied = _in_batches(dataset, users, rank, batch_size)
+    better, tied = _in_batches(histories, users, rank, batch_size)
     among = np.full(len(better), dataset.itemnum)
     if exclude_seen:
-        before = Complement(
-            dataset.sequences.without_last(np.full(dataset.usernum + 1, held_back(split))),
-            dataset.itemnum,
-            also=[targets.numpy()],
-        )
+        before = Complement(histories, dataset.itemnum, also=[targets.numpy()])
         among = before.count(users).numpy() + 1
     protocol = {
         "protocol": "full",
         "split": split,
         "history": "left out" if exclude_seen else "competes",
         "ties": "random order",
+        **ranked,
     }
     return Ranks(users.numpy(), better, tied, among, protocol)
 
 
 def _in_batches(
-    dataset: SASRecDataSet,
+    histories: Sequences,
     users: Tensor,
     rank: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
     batch_size: int,
@@ -239,7 +252,7 @@ def _in_batches(
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    lengths = torch.from_numpy(dataset.sequences.lengths)[users]
+    lengths = torch.from_numpy(histories.lengths)[users]
     order = lengths.argsort(descending=True, stable=True)
     world = current()
     better, tied = torch.zeros(2, len(users), dtype=torch.int64)
@@ -253,24 +266,18 @@ def _in_batches(
     return better.numpy(), tied.numpy()
 
 
-def held_back(split: str) -> int:
-    """How many of a user's last items the model is not shown: 1 at test time, 2 for validation."""
-    if split not in ("test", "valid"):
-        raise ValueError(f"split must be 'test' or 'valid', got {split!r}")
-    return 1 if split == "test" else 2
-
-
-def _targets(dataset: SASRecDataSet, split: str) -> np.ndarray:
-    """int64 (U+1,), 0 for users without a target."""
-    targets = dataset.test_item if held_back(split) == 1 else dataset.valid_item
-    if not targets.any():
-        raise ValueError("no user has 3 items or more, so there is nothing to evaluate")
-    return targets
-
-
-def _check_items(scorer: Scorer, dataset: SASRecDataSet) -> None:
-    if scorer.item_num != dataset.itemnum:
-        raise ValueError(
-            f"{type(scorer).__name__} knows {scorer.item_num} items, the data set has "
-            f"{dataset.itemnum}: they do not belong together"
-        )
+def _first_of_several(dataset: SASRecDataSet, split: str) -> dict[str, str]:
+    """For the protocol: what is ranked where several items are held out; a UserWarning says it."""
+    counts = dataset.held_out(split)[dataset.targets(split) > 0]
+    most = int(counts.max())
+    if most == 1:
+        return {}
+    several = f"{most}" if counts.min() == most else f"up to {most}"
+    item = "test" if split == "test" else "validation"
+    warnings.warn(
+        f"{several} {item} items are held out for each user; the first of them is ranked, the "
+        "others compete with it like any item",
+        UserWarning,
+        stacklevel=3,
+    )
+    return {"ranked": f"the first of {several} held-out items"}

@@ -14,7 +14,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.checks import knows_all
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.evaluation.ranks import Scorer
 from seqrec_lib.evaluation.scoring import score_histories
@@ -62,7 +64,7 @@ class Strangers:
 
 def recommend(
     model: Scorer,
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     users: int | Iterable[int] | None = None,
     histories: str | Iterable[Any] | None = None,
     k: int = 10,
@@ -73,7 +75,8 @@ def recommend(
 
     Args:
         model: a model or baseline, fitted on `dataset`.
-        dataset: knows the items, and the users' histories, of which all is used.
+        dataset: knows the items, and the users' histories, of which all is used, validation and
+            test items too.
         users: user ids. Give either these or histories.
         histories: one history, or a list of them, oldest item first. Items are ids or titles, as
             typed ("the matrix"), or some of both. It need not be the history of a known user.
@@ -89,6 +92,7 @@ def recommend(
         ValueError: neither or both of users and histories; an unknown user, item or title, which is
             named; an empty history.
     """
+    dataset = as_dataset(dataset)
     if (users is None) == (histories is None):
         raise ValueError("give either users=[ids] or histories=[lists of ids or titles]")
     if histories is None:
@@ -102,8 +106,9 @@ def recommend(
         )
         name, labels = "history", np.arange(len(lists))
         rows = labels + 1
+    knows_all(model, dataset, with_users=histories is None)
     items, scores = top_items(
-        model, known, rows, k, histories is None, exclude_seen, batch_size=batch_size
+        model, known, rows, k, histories is None, exclude_seen, batch_size, dataset.itemnum
     )
     filled = items > 0
     columns: dict[str, Any] = {
@@ -118,7 +123,7 @@ def recommend(
 
 def similar_items(
     model: HasItemVectors | HasItemSimilarities,
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     item: int | str,
     k: int = 10,
 ) -> pd.DataFrame:
@@ -137,6 +142,9 @@ def similar_items(
         TypeError: a model with neither vectors nor similarities.
         ValueError: an unknown item; k below 1.
     """
+    dataset = as_dataset(dataset)
+    if hasattr(model, "item_num"):
+        knows_all(model, dataset, with_users=False)
     k = min(_positive(k), dataset.itemnum - 1)
     wanted = _Items(dataset).ids([item], "")[0]
     with torch.no_grad():
@@ -147,7 +155,7 @@ def similar_items(
             similarity = (vectors @ vectors[wanted]).cpu()
         else:
             raise TypeError(f"{type(model).__name__} has no item_vectors: it knows no likeness")
-        similarity = similarity.clone()
+        similarity = similarity[: dataset.itemnum + 1].clone()
         similarity[[0, wanted]] = -torch.inf
         best = similarity.topk(k)
     columns: dict[str, Any] = {
@@ -167,6 +175,7 @@ def top_items(
     known_users: bool = True,
     exclude_seen: bool = True,
     batch_size: int = 256,
+    item_num: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k items that score highest for each of some histories, as plain arrays.
 
@@ -178,6 +187,7 @@ def top_items(
         known_users: `users` are ids that the scorer was trained with; False: it is given None.
         exclude_seen: leave out the items of the history.
         batch_size: histories scored at once; fewer where there are very many items.
+        item_num: the items 1 to item_num are listed; None: all that the scorer knows.
 
     Returns:
         (items, scores): int64 and float32 (U, k), best first. A list that runs out of items ends in
@@ -186,7 +196,8 @@ def top_items(
     Raises:
         ValueError: k below 1; NaN or infinite scores.
     """
-    listed = min(_positive(k), scorer.item_num)
+    item_num = scorer.item_num if item_num is None else item_num
+    listed = min(_positive(k), item_num)
     batch_size = max(1, min(batch_size, _SCORES_AT_ONCE // (scorer.item_num + 1)))
     ids = torch.as_tensor(users, dtype=torch.int64)
     items = torch.zeros(len(ids), k, dtype=torch.int64)
@@ -198,6 +209,7 @@ def top_items(
             score, history = score_histories(scorer, histories, ids[rows], known_users=known_users)
             if exclude_seen:
                 score = score.scatter(1, history, -torch.inf)
+            score = score[:, : item_num + 1]
             best = score.topk(listed, dim=1)
             wrong = best.values[:, 0].isnan() | best.values[:, 0].isposinf()  # NaN sorts first
             if bool(wrong.any()):

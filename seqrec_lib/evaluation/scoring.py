@@ -11,9 +11,8 @@ from seqrec_lib.evaluation.ranks import Scorer
 
 def score_histories(
     scorer: Scorer,
-    sequences: Sequences,
+    histories: Sequences,
     users: Tensor,
-    drop_last: int = 0,
     candidates: Tensor | None = None,
     known_users: bool = True,
 ) -> tuple[Tensor, Tensor]:
@@ -21,9 +20,8 @@ def score_histories(
 
     Args:
         scorer: a model or baseline. One with `reads_times` gets the times of the histories, too.
-        sequences: whose histories are read.
+        histories: what the scorer is shown of each user.
         users: int64 (B,), which of them.
-        drop_last: how many of a user's last items the scorer is not shown.
         candidates: int64 (B, K), or None for all items.
         known_users: False: the scorer is not told who the users are.
 
@@ -34,13 +32,12 @@ def score_histories(
         ValueError: scores of another shape, or times that are needed and not there.
     """
     device, ids = getattr(scorer, "device", torch.device("cpu")), users.numpy()
-    histories = torch.from_numpy(sequences.padded(ids, drop_last=drop_last)).to(device)
+    shown = torch.from_numpy(histories.padded(ids)).to(device)
     more = {}
     if getattr(scorer, "reads_times", False):
-        times = sequences.padded_times(ids, drop_last=drop_last)
-        more["times"] = torch.from_numpy(times).to(device)
+        more["times"] = torch.from_numpy(histories.padded_times(ids)).to(device)
     asked = () if candidates is None else (candidates.to(device),)
-    scores = scorer.score(users.to(device) if known_users else None, histories, *asked, **more)
+    scores = scorer.score(users.to(device) if known_users else None, shown, *asked, **more)
     columns = scorer.item_num + 1 if candidates is None else candidates.shape[1]
     if scores.shape != (len(users), columns):
         raise ValueError(
@@ -48,4 +45,4 @@ def score_histories(
             f"{(len(users), columns)}: one row per user, one column per "
             + ("item and one for padding" if candidates is None else "candidate")
         )
-    return scores, histories
+    return scores, shown

@@ -15,6 +15,7 @@ from seqrec_lib.common.distributed import World, current
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.common.randomness import fresh_seed, make_generator
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.network.fast.fitness import fits_packed
 from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.network.rows import PaddedRows
@@ -36,7 +37,7 @@ Engine = PackedEngine | PaddedEngine | PagedEngine | ContractEngine
 
 def train(
     model: SequenceModel,
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     sampler: Sampler,
     options: TrainingOptions,
     validate: Callable[[int], tuple[float, float]],
@@ -56,6 +57,7 @@ def train(
         torch.cuda.OutOfMemoryError: says which settings to lower.
         distributed.ProcessLostError: another process ended or hangs.
     """
+    dataset = as_dataset(dataset)
     knows_all(model, dataset)
     world = current()
     seed = world.broadcast(fresh_seed() if options.seed is None else options.seed)
@@ -111,9 +113,9 @@ class Draws:
                 generator.manual_seed(self._world.seed_of(self._seed + place, number))
 
 
-def steps_an_epoch(dataset: SASRecDataSet, batch_size: int) -> int:
+def steps_an_epoch(dataset: HasSplit, batch_size: int) -> int:
     """How many batches an epoch has: users // batch_size, as in the authors' code, at least 1."""
-    return max(1, int(np.count_nonzero(dataset.sequences.lengths)) // batch_size)
+    return max(1, int(np.count_nonzero(as_dataset(dataset).train.lengths)) // batch_size)
 
 
 def device_of(options: TrainingOptions, world: World) -> torch.device:

@@ -1,11 +1,16 @@
 """Text files of interactions: any separator, times, and every error with its file and line."""
 
+import warnings
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from seqrec_lib.data import readers
+from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.movielens import load_movielens
 from seqrec_lib.data.readers import read_interactions
+from seqrec_lib.data.sample.world import SampleWorld
 
 
 @pytest.mark.parametrize("sep", [" ", "\t", ",", "::", ";", "|"])
@@ -43,7 +48,7 @@ def test_times_keep_every_digit(tmp_path: Path) -> None:
         (b"1 2 3\n1 2\n", "line 2: 2 columns"),
         (b"1 2\n1\t3\n", "line 2: 1 columns"),
         (b"1 2\n1, 3\n", "line 2: user '1,'"),
-        (b"1 2\n1 2 \n", "line 2: 3 columns"),
+        (b"1 2\n1 2 3 \n", "line 2: 3 columns"),
         (b"1 2\n0 3\n", "line 2: user '0' is outside 1 to"),
         (b"1 2\n1 0\n", "line 2: item '0' is outside 1 to"),
         (b"1 2\n\n-1 3\n", "line 3: user '-1'"),
@@ -85,3 +90,69 @@ def test_missing_file_and_useless_separator(tmp_path: Path) -> None:
     for sep in ("", "1", ".", "\n", "-"):
         with pytest.raises(ValueError, match="sep="):
             read_interactions(tmp_path / "nothing.txt", sep=sep)
+
+
+@pytest.mark.parametrize("sep", [" ", "\t", ",", "::"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("where", [{0}, {1}, {0, 1, 2, 3}, {3}])
+@pytest.mark.parametrize("blank", [" ", "\t", "  \t "])
+def test_blanks_at_the_end_of_a_line(
+    tmp_path: Path, sep: str, end: str, where: set[int], blank: str
+) -> None:
+    path = tmp_path / "rows.txt"
+    for rows in ([(1, 10), (1, 11), (2, 12), (2, 13)], [(1, 10, 978), (2, 11, 977)] * 2):
+        lines = [sep.join(map(str, row)) + blank * (n in where) for n, row in enumerate(rows)]
+        path.write_bytes(end.join(["", blank, *lines, blank]).encode())
+        assert read_interactions(path, sep).to_numpy().tolist() == [list(row) for row in rows]
+    path.write_text(f"1{sep}2{blank}\n1{sep}0{blank}\n")
+    with pytest.raises(ValueError, match=r"rows\.txt, line 2: item '0"):
+        read_interactions(path, sep)
+
+
+@pytest.mark.parametrize(
+    ("third", "warned"),
+    [
+        ([5, 1, 3, 4, 2], True),
+        ([1, 1, 1, 1, 1], True),
+        ([0.5, 5.0, 3.5, 4.0, 1.0], True),
+        ([10, 0, 7, -1, 9], True),
+        ([978300760, 978302109, 978301968, 978300275, 978824291], False),
+        ([1, 2, 3, 4, 11], False),
+        ([0.1, 0.25, 2.0, 3.0, 4.0], False),
+        ([2001, 2002, 2003, 2003, 2004], False),
+    ],
+)
+def test_ratings_are_not_taken_for_times_in_silence(
+    tmp_path: Path, third: list[float], warned: bool
+) -> None:
+    path = tmp_path / "ratings.txt"
+    path.write_text("".join(f"1 {10 + n} {value}\n" for n, value in enumerate(third)))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        data = SASRecDataSet(path)
+    assert len(caught) == warned
+    assert data.with_time
+    if warned:
+        said = str(caught[0].message)
+        assert caught[0].category is UserWarning
+        assert f"ratings.txt: the third column holds {len(set(third))} different values" in said
+        assert "taken for times" in said
+        # what the warning advises keeps the order of the file
+        advised = said[said.index("SASRecDataSet.") :].replace("'ratings.txt'", repr(str(path)))
+        found = eval(advised, {"SASRecDataSet": SASRecDataSet, "pandas": pd})
+        assert found.sequences[1].tolist() == [10, 11, 12, 13, 14]
+
+
+def test_times_of_real_data_are_times(real_data: Path, tmp_path: Path) -> None:
+    """Warnings are errors here."""
+    assert not SASRecDataSet(real_data / "ml-1m" / "ml-1m.txt").with_time
+    table = load_movielens("ml-100k", real_data / "ml-100k").ratings
+    path = tmp_path / "rows.txt"
+    table[["user", "item", "time"]].to_csv(path, sep=" ", header=False, index=False)
+    assert SASRecDataSet(path).with_time
+
+
+def test_times_of_the_sample_are_times(sample_world: SampleWorld, tmp_path: Path) -> None:
+    table, path = sample_world.movielens.ratings, tmp_path / "rows.txt"
+    table[["user", "item", "time"]].to_csv(path, sep=" ", header=False, index=False)
+    assert SASRecDataSet(path).with_time

@@ -233,7 +233,7 @@ def test_bad_arguments(sample_world: SampleWorld, sample_dataset: SASRecDataSet)
         make_sample(seed=1).scorer(sample_dataset)
     with pytest.raises(ValueError, match="no raw item ids"):
         sample_world.scorer(SASRecDataSet.from_sequences({1: [1, 2, 3]}))
-    with pytest.raises(ValueError, match="split='train'"):
+    with pytest.raises(ValueError, match="split must be 'test' or 'valid', got 'train'"):
         sample_world.best_attainable(sample_dataset, split="train")
     with pytest.raises(ValueError, match="k=0"):
         sample_world.best_attainable(sample_dataset, k=0)

@@ -72,14 +72,10 @@ def best_attainable(
     """The expected HR@k and NDCG@k of ranking by the true probability (see `SampleWorld`)."""
     from scipy.stats import binom, hypergeom  # here: it takes a second to load
 
-    if split not in ("test", "valid"):
-        raise ValueError(f"split={split!r} must be 'test' or 'valid'")
     if k < 1 or (negatives is not None and negatives < 1):
         raise ValueError(f"k={k} and negatives={negatives} must be at least 1")
-    users = np.flatnonzero(dataset.test_item)
-    if len(users) == 0:
-        raise ValueError("no user has 3 items or more, so there is nothing to test on")
-    histories = dataset.sequences.padded(users, drop_last=1 if split == "test" else 2)
+    users = np.flatnonzero(dataset.targets(split))
+    histories = dataset.history(split).padded(users)
     chance = model.probabilities(histories)  # (B, I + 1)
     chance = -np.sort(-chance[:, 1:], axis=1)  # the best first; what was seen comes last
     ranks = np.arange(k)
