@@ -87,11 +87,8 @@ def read_interactions(path: str | Path, sep: str = " ") -> pd.DataFrame:
             f"{sep!r}, expected 2 (user, item) or 3 (user, item, time): {first[:80]!r}. "
             "Another separator is given by sep= (read_interactions) or col_sep= (SASRecDataSet)"
         )
-    # pandas takes a blank at the end of the very first line for one more column, and says nothing
-    strip = any(line.rstrip("\n") != line.rstrip(_BLANKS) for line in head)
-    rows = _read_numbers(
-        path, _Layout(("user", "item", "time")[:fields], sep), (True,) if strip else (False, True)
-    )
+    layout = _Layout(("user", "item", "time")[:fields], sep)
+    rows = _read_numbers(path, layout, blank_ends=True)
     if fields == 3:
         warn_of_ratings(rows["time"].to_numpy(), path.name, sep)
     return rows
@@ -166,19 +163,19 @@ def _film_table(path: Path, records: list[tuple[Any, ...]]) -> pd.DataFrame:
     return table
 
 
-def _read_numbers(path: Path, layout: _Layout, strip: tuple[bool, ...] = (False,)) -> pd.DataFrame:
-    """strip: whether blanks at the ends of lines are taken off first; several are tried in turn."""
+def _read_numbers(path: Path, layout: _Layout, blank_ends: bool = False) -> pd.DataFrame:
+    """blank_ends: spaces and tabs at the end of a line mean nothing; few files have them."""
     times = ["int64"]
     if layout.columns == ("user", "item", "time"):
         times += ["float64"]  # times such as 978300760.5
     reason: Exception | None = None
-    for without_ends in strip:
+    for strip in (False, True)[: 1 + blank_ends]:
         for time_type in times:
             try:
-                return _parse(path, layout, time_type, without_ends)
+                return _parse(path, layout, time_type, strip)
             except _UNREADABLE as error:
                 reason = error
-    _raise_at_line(path, layout, any(strip))
+    _raise_at_line(path, layout, blank_ends)
     raise ValueError(f"{path.name} cannot be read as numbers: {reason}")
 
 
@@ -233,7 +230,7 @@ def _check_header(path: Path, layout: _Layout) -> None:
         raise ValueError(f"{path.name}, line 1: columns {found}, expected {expected!r}")
 
 
-def _raise_at_line(path: Path, layout: _Layout, strip: bool) -> None:
+def _raise_at_line(path: Path, layout: _Layout, blank_ends: bool) -> None:
     """Read line by line what the fast parser refused, and raise for the first wrong line."""
     checks: dict[str, Callable[[str], object]] = {
         "user": _whole_id,
@@ -246,7 +243,7 @@ def _raise_at_line(path: Path, layout: _Layout, strip: bool) -> None:
     rows = 0
     with path.open(encoding="latin-1", newline=None) as file:
         for number, line in enumerate(file, start=1):
-            text = line.rstrip(_BLANKS if strip else "\n")
+            text = line.rstrip(_BLANKS if blank_ends else "\n")
             if not text or (number == 1 and layout.header):
                 continue
             rows += 1

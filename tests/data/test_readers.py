@@ -102,8 +102,9 @@ def test_blanks_at_the_end_of_a_line(
     path = tmp_path / "rows.txt"
     for rows in ([(1, 10), (1, 11), (2, 12), (2, 13)], [(1, 10, 978), (2, 11, 977)] * 2):
         lines = [sep.join(map(str, row)) + blank * (n in where) for n, row in enumerate(rows)]
-        path.write_bytes(end.join(["", blank, *lines, blank]).encode())
-        assert read_interactions(path, sep).to_numpy().tolist() == [list(row) for row in rows]
+        for text in (lines, ["", blank, *lines, blank]):
+            path.write_bytes(end.join(text).encode())
+            assert read_interactions(path, sep).to_numpy().tolist() == [list(row) for row in rows]
     path.write_text(f"1{sep}2{blank}\n1{sep}0{blank}\n")
     with pytest.raises(ValueError, match=r"rows\.txt, line 2: item '0"):
         read_interactions(path, sep)
