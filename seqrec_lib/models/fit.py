@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from seqrec_lib.common.randomness import fresh_seed
-from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.foreign import HasSplit
 from seqrec_lib.evaluation.metrics import user_values
 from seqrec_lib.evaluation.ranking import sampled_ranks
 from seqrec_lib.evaluation.ranks import Scorer
@@ -18,7 +18,7 @@ from seqrec_lib.training.options import TrainingOptions
 
 def fit(
     model: SequenceModel,
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     sampler: Sampler,
     validate: Callable[[int], tuple[float, float]] | None = None,
     **options: Any,
@@ -45,7 +45,7 @@ def fit(
 
 def ndcg_and_hit_rate(
     model: Scorer,
-    dataset: SASRecDataSet,
+    dataset: HasSplit,
     split: str,
     num_negatives: int,
     seed: int | None,

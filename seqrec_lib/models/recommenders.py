@@ -17,7 +17,7 @@ from torch.nn import functional
 from seqrec_lib.common.checks import ids_between
 from seqrec_lib.common.randomness import moved
 from seqrec_lib.common.signatures import ConfigSignature
-from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.foreign import HasSplit
 from seqrec_lib.data.padding import pad_sequences
 from seqrec_lib.models.fit import fit, ndcg_and_hit_rate
 from seqrec_lib.models.sasrec import SASRecConfig, SASRecNetwork
@@ -225,7 +225,7 @@ class SASREC(SASRecNetwork):
 
     def train_model(
         self,
-        dataset: SASRecDataSet,
+        dataset: HasSplit,
         sampler: Sampler,
         num_epochs: int = 10,
         batch_size: int = 128,
@@ -256,13 +256,13 @@ class SASREC(SASRecNetwork):
         )
 
     def evaluate(
-        self, dataset: SASRecDataSet, seed: int | None = None, eval_batch_size: int = 256
+        self, dataset: HasSplit, seed: int | None = None, eval_batch_size: int = 256
     ) -> tuple[float, float]:
         """(NDCG@10, HR@10) on the test items, among `num_neg_test` sampled negatives."""
         return ndcg_and_hit_rate(self, dataset, "test", self.num_neg_test, seed, eval_batch_size)
 
     def evaluate_valid(
-        self, dataset: SASRecDataSet, seed: int | None = None, eval_batch_size: int = 256
+        self, dataset: HasSplit, seed: int | None = None, eval_batch_size: int = 256
     ) -> tuple[float, float]:
         """(NDCG@10, HR@10) on the validation items, among `num_neg_test` sampled negatives."""
         return ndcg_and_hit_rate(self, dataset, "valid", self.num_neg_test, seed, eval_batch_size)

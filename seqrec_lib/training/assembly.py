@@ -59,6 +59,8 @@ def train(
     """
     dataset = as_dataset(dataset)
     knows_all(model, dataset)
+    if options.val_epoch:
+        dataset.targets("valid")  # refused now rather than after the first epochs
     world = current()
     seed = world.broadcast(fresh_seed() if options.seed is None else options.seed)
     model.to(device_of(options, world))

@@ -550,3 +550,12 @@ def test_a_state_dict_for_recommenders_has_exactly_its_keys(make):
     model.load_state_dict(state)
     with pytest.raises(ValueError, match="no model with layout='pre-norm'"):
         sl.state_dict_for_recommenders(make(layout="pre-norm"))
+
+
+def test_validation_without_validation_items_is_refused_before_the_first_epoch():
+    data, model = tiny.dataset(), tiny.sasrec()
+    data.split(valid_size=0, min_interactions=3)
+    before = model.item_embedding_layer.weight.clone()
+    with pytest.raises(ValueError, match="valid"):
+        trained(model, data, val_epoch=1)
+    assert torch.equal(before, model.item_embedding_layer.weight)
