@@ -15,29 +15,44 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 
-class _OneBlasThread:
-    """While a block of `CoreThreads` is open anywhere, a BLAS call of this process has one thread.
+class _OneThread:
+    """While a block of `CoreThreads` is open anywhere, torch and BLAS have one thread a call.
 
-    The compiled loops call scipy's BLAS, which would share each of their products among all cores,
-    while the other core's thread does the same. How many threads a BLAS takes is a setting of the
-    process: the first block changes it, the last one puts it back.
+    torch's own threads would divide every small operation among the cores, and so would scipy's
+    BLAS, which the compiled loops call, while the other core's thread does the same. Both numbers
+    are settings of the process: the first block notes and changes them, and each block puts torch's
+    back for its own thread, the last one for all. So what was before is there after, in whichever
+    order blocks of several threads end.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open = 0
+        self._mine = threading.local()  # how many blocks this thread has open
+        self._torch = 1
+
+    def threads(self) -> int:
+        """What torch uses outside of all blocks."""
+        with self._lock:
+            return self._torch if self._open else torch.get_num_threads()
 
     def __enter__(self) -> None:
         with self._lock:
             if self._open == 0:
-                self._limit = _blas().limit(limits=1, user_api="blas")
+                self._torch = torch.get_num_threads()
+                self._blas = _blas().limit(limits=1, user_api="blas")
             self._open += 1
+            self._mine.open = getattr(self._mine, "open", 0) + 1
+            torch.set_num_threads(1)
 
     def __exit__(self, *exc: object) -> None:
         with self._lock:
             self._open -= 1
+            self._mine.open -= 1
+            if self._mine.open == 0:
+                torch.set_num_threads(self._torch)
             if self._open == 0:
-                self._limit.restore_original_limits()
+                self._blas.restore_original_limits()
 
 
 @functools.cache
@@ -48,31 +63,27 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-_one_blas_thread = _OneBlasThread()
+_one_thread = _OneThread()
 
 
 class CoreThreads:
     """A `with` block in which work is shared among threads; they end with the block.
 
-    torch's own threads would divide every small operation among the cores, at a price each time.
-    Here each thread runs its share of a batch from beginning to end, and torch and BLAS are told to
-    use one thread for each; that is put back at the end.
+    Each thread runs its share of a batch from beginning to end, and torch and BLAS are told to use
+    one thread for each; that is put back at the end, however it comes.
 
     Args:
         count: how many threads, the calling one among them; None takes what torch uses.
     """
 
     def __init__(self, count: int | None = None) -> None:
-        self.count = torch.get_num_threads() if count is None else count
+        self.count = _one_thread.threads() if count is None else count
         if self.count < 1:
             raise ValueError(f"threads={count} must be at least 1")
-        self._before = torch.get_num_threads()
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
-        self._before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        _one_blas_thread.__enter__()
+        _one_thread.__enter__()
         if self.count > 1:
             self._pool = ThreadPoolExecutor(
                 self.count - 1, "seqrec", initializer=torch.set_num_threads, initargs=(1,)
@@ -80,11 +91,12 @@ class CoreThreads:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
-        _one_blas_thread.__exit__()
-        torch.set_num_threads(self._before)
+        pool, self._pool = self._pool, None
+        try:
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
+        finally:  # a second stop button may end the wait: the threads then end by themselves
+            _one_thread.__exit__()
 
     def map(self, work: Callable[[Sequence[Part]], Result], parts: Sequence[Part]) -> list[Result]:
         """work(parts[0::count]) in this thread, work(parts[1::count]) in the next one, …; in order.
