@@ -73,28 +73,29 @@ def test_the_example_of_sasrec(prepared, capsys):
 
 
 def test_the_example_of_ssept(prepared):
-    dataset, warp_sampler, input_sequences, candidate_items = prepared
-    user_ids = np.array([[1], [2], [3]])
+    dataset, warp_sampler, sequences, candidates = prepared
+    user_ids = torch.tensor([[1], [2], [3]])
+    sequences, candidates = torch.from_numpy(sequences), torch.from_numpy(candidates)
     from seqrec_lib import SSEPT
 
-    # Initialize the SSE-PT model
+    # Initialize the SSEPT model with user embeddings
     model = SSEPT(
         item_num=10000,
         user_num=5000,
         seq_max_len=50,
         num_blocks=2,
         embedding_dim=64,
-        user_embedding_dim=64,
-        item_embedding_dim=64,
         attention_dim=128,
         attention_num_heads=2,
         conv_dims=[128, 128],
         dropout_rate=0.2,
         l2_reg=1e-6,
+        user_embedding_dim=64,
+        item_embedding_dim=64,
         num_neg_test=100,
     )
 
-    # Train the model
+    # Train the model (uses inherited train_model from SASREC)
     history = model.train_model(
         dataset=dataset,
         sampler=warp_sampler,
@@ -104,20 +105,21 @@ def test_the_example_of_ssept(prepared):
         val_epoch=5,
     )
 
-    # Evaluate
+    # Evaluate on the test set
     ndcg, hr = model.evaluate(dataset, seed=42)
-    assert 0 < ndcg < hr < 1
-    assert len(history["val_ndcg"]) == 4
+    print(f"Test NDCG@10: {ndcg:.4f}, HR@10: {hr:.4f}")
 
-    # Predict with user context
+    # Predict for specific users and candidate items
     predictions = model.predict(
         {
-            "user": user_ids,
-            "input_seq": input_sequences,
-            "candidate": candidate_items,
+            "user": user_ids,  # (batch, 1) tensor of user indices
+            "input_seq": sequences,  # (batch, seq_max_len) tensor of item indices
+            "candidate": candidates,  # (batch, num_candidates) tensor of candidate items
         }
     )
     assert predictions.shape == (3, 4)
+    assert 0 < ndcg < hr < 1
+    assert len(history["val_ndcg"]) == 4
 
 
 def test_a_loop_of_ones_own(make):
