@@ -64,6 +64,7 @@ def train(
     world = current()
     seed = world.broadcast(fresh_seed() if options.seed is None else options.seed)
     model.to(device_of(options, world))
+    _make_trainable(model)
     source = adapted(sampler, dataset.itemnum).to(model.device)
     draws = Draws(seed, model.device, world)
     _agree(world, model, dataset, source, options)
@@ -93,6 +94,20 @@ def train(
             verbose=options.verbose,
         )
         return run.train()
+
+
+def _make_trainable(model: SequenceModel) -> None:
+    """Weights side by side in memory: Adam's fused loop walks over weight and gradient as one.
+
+    Raises ValueError for a model that has none to train.
+    """
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise ValueError(
+            f"no weight of this {type(model).__name__} has requires_grad=True: there is nothing to "
+            "train; model.requires_grad_() thaws them all"
+        )
+    for weight in model.parameters():
+        weight.data = weight.data.contiguous()  # itself, where it is so already
 
 
 class Draws:
