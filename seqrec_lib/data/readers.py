@@ -208,6 +208,8 @@ def _parse(path: Path, layout: _Layout, time_type: str, strip: bool) -> pd.DataF
     )
     with chunks, np.errstate(invalid="raise"):  # infinity is no whole number
         for chunk in chunks:
+            if not isinstance(chunk.index, pd.RangeIndex):  # columns too many become the index
+                raise ValueError("more columns than expected")
             for name in layout.columns:
                 values = chunk[name].to_numpy()
                 if name in ("user", "item"):

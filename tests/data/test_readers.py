@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -9,7 +10,13 @@ import pytest
 from seqrec_lib.data import readers
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.movielens import load_movielens
-from seqrec_lib.data.readers import read_interactions
+from seqrec_lib.data.readers import (
+    RATINGS_1M,
+    RATINGS_100K,
+    RATINGS_CSV,
+    read_interactions,
+    read_ratings,
+)
 from seqrec_lib.data.sample.world import SampleWorld
 
 
@@ -157,3 +164,20 @@ def test_times_of_the_sample_are_times(sample_world: SampleWorld, tmp_path: Path
     table, path = sample_world.movielens.ratings, tmp_path / "rows.txt"
     table[["user", "item", "time"]].to_csv(path, sep=" ", header=False, index=False)
     assert SASRecDataSet(path).with_time
+
+
+@pytest.mark.parametrize("more", [1, 2])
+@pytest.mark.parametrize("layout", [RATINGS_100K, RATINGS_1M, RATINGS_CSV], ids=lambda x: x.sep)
+def test_a_column_more_in_every_row_is_refused(tmp_path: Path, layout: Any, more: int) -> None:
+    """pandas takes the first columns for an index then: user would be the second one."""
+    path = tmp_path / "ratings"
+    rows = [[u, 10 + i, 5, 1000 + i, *[9] * more] for u in (1, 2, 3) for i in range(4)]
+    lines = [layout.sep.join(map(str, row)) for row in rows]
+    head = [layout.sep.join(layout.header)] if layout.header else []
+    path.write_text("\n".join([*head, *lines]))
+    line = 2 if layout.header else 1
+    with pytest.raises(ValueError, match=f"ratings, line {line}: {4 + more} columns .* expected 4"):
+        read_ratings(path, layout)
+    kept = [layout.sep.join(map(str, row[:4])) for row in rows]
+    path.write_text("\n".join([*head, *kept]))
+    assert read_ratings(path, layout)["user"].tolist() == [row[0] for row in rows]
