@@ -35,12 +35,15 @@ class HasSplit(Protocol):
 
 
 def as_dataset(dataset: HasSplit) -> SASRecDataSet:
-    """The library's own data set as it is; any other one as it is at this moment.
+    """The library's own data set as it is; any other one, and one of a subclass that makes its
+    dicts anew, as it is at this moment.
 
     Raises TypeError that names what the other one lacks, and ValueError for ids that are not whole
     numbers from 1 to its usernum and itemnum.
     """
-    if isinstance(dataset, SASRecDataSet):
+    if isinstance(dataset, SASRecDataSet) and all(
+        getattr(type(dataset), name) is getattr(SASRecDataSet, name) for name in _NEEDED[2:]
+    ):
         return dataset
     missing = [name for name in _NEEDED if not hasattr(dataset, name)]
     if missing:

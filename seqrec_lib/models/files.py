@@ -82,6 +82,9 @@ def state_dict_for_recommenders(model: SASREC) -> dict[str, Tensor]:
     if other:
         raise ValueError(f"recommenders has no model with {', '.join(other)}: it is built without")
     state, width = dict(model.state_dict()), config.hidden_width
+    expected = build_model(config, seed=0).state_dict()
+    if strange := sorted(set(state) ^ set(expected)):
+        raise ValueError(f"recommenders' model has other weights: {strange[0]} differs")
     for block in range(config.num_blocks):
         for name in ("layernorm1", "layernorm2"):
             place = f"encoder.enc_layers.{block}.{name}"

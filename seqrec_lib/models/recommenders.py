@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from seqrec_lib.common.checks import ids_between
+from seqrec_lib.common.modes import in_mode
 from seqrec_lib.common.randomness import moved
 from seqrec_lib.common.signatures import ConfigSignature
 from seqrec_lib.data.foreign import HasSplit
@@ -22,10 +23,11 @@ from seqrec_lib.data.padding import pad_sequences
 from seqrec_lib.models.fit import fit, ndcg_and_hit_rate
 from seqrec_lib.models.sasrec import SASRecConfig, SASRecNetwork
 from seqrec_lib.models.ssept import SSEPTConfig, SSEPTNetwork
+from seqrec_lib.network.fast.fitness import is_the_librarys
 from seqrec_lib.network.model import encoded
 from seqrec_lib.network.rows import PaddedRows, Rows
 from seqrec_lib.training.loss_batches import Sampler
-from seqrec_lib.training.own_step import own_step
+from seqrec_lib.training.own_step import own_step, refuse_what_is_not_called
 
 _SHOWN = (
     *("embedding_dim", "attention_dim", "num_blocks", "attention_num_heads", "conv_dims"),
@@ -47,6 +49,7 @@ class SASREC(SASRecNetwork):
 
     runs_packed = True
     num_neg_test: int
+    run_generator: torch.Generator | None = None  # of dropout, while a run trains by `forward`
     Config: ClassVar[type[SASRecConfig]] = SASRecConfig
     __signature__ = ConfigSignature()
 
@@ -58,7 +61,7 @@ class SASREC(SASRecNetwork):
         **settings: Any,
     ) -> None:
         super().__init__(self.Config(*args, **settings), seed, initial_tables)
-        self._initial_tables = initial_tables
+        self._initial_tables, self._seeded = initial_tables, seed is not None
         for name in _SHOWN:  # where recommenders has them
             if hasattr(self.config, name):
                 setattr(self, name, getattr(self.config, name))
@@ -70,6 +73,20 @@ class SASREC(SASRecNetwork):
         self._fill(self._random, self._initial_tables)
 
     @property
+    def needs_whole_length(self) -> bool:
+        """Whether a part that is not the library's has to be given all seq_max_len positions."""
+        return not is_the_librarys(self)
+
+    def last_state(
+        self, users: Tensor | None, histories: Tensor, times: Tensor | None = None
+    ) -> Tensor:
+        """See `SequenceModel`; somebody's own part sees (B, seq_max_len), as in training."""
+        missing = self.seq_max_len - histories.shape[1]
+        if missing > 0 and self.needs_whole_length:
+            histories = functional.pad(histories, (missing, 0))
+        return super().last_state(users, histories, times)
+
+    @property
     def has_own_step(self) -> bool:
         """Whether a subclass overrides forward, loss_function or create_combined_dataset."""
         return own_step(self, SASREC)
@@ -78,6 +95,8 @@ class SASREC(SASRecNetwork):
 
     def embedded(self, items: Tensor, users: Tensor | None, rows: Rows) -> Tensor:
         """See `SASRecNetwork`; what a subclass's `embedding` gives is read where there is one."""
+        if isinstance(rows, PaddedRows):  # packed rows have the library's own parts alone
+            refuse_what_is_not_called(self)
         if type(self).embedding is SASREC.embedding and "embedding" not in vars(self):
             return super().embedded(items, users, rows)
         vectors, positions = self.embedding(items)
@@ -97,16 +116,12 @@ class SASREC(SASRecNetwork):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Logits of the next items and of the negatives, in the plain padded form.
 
-        Args:
-            x: `input_seq`, `positive`, `negative`, each int64 (B, seq_max_len), padded in front
-                with 0, and for SSEPT `users` (B, 1).
-            training: whether dropout acts, where the model is in training mode, too.
+        x: `input_seq`, `positive`, `negative`, each int64 (B, seq_max_len), padded in front with 0,
+            and for SSEPT `users` (B, 1).
+        training: whether dropout acts, where the model is in training mode, too.
 
-        Returns:
-            positive logits (B·T, 1), negative logits (B·T, 1), 1.0 where the target is real (B·T,).
-
-        Raises:
-            ValueError: input_seq of another shape, or `users` missing.
+        Returns positive logits (B·T, 1), negative logits (B·T, 1), 1.0 where the target is real
+        (B·T,). Raises ValueError for input_seq of another shape, or `users` missing.
         """
         seq = x["input_seq"]
         self._check_shape(seq)
@@ -150,9 +165,17 @@ class SASREC(SASRecNetwork):
             raise ValueError(f"{type(self).__name__} needs {place}[{name!r}], int64 (batch, 1)")
         users = torch.as_tensor(inputs[name], dtype=torch.int64).to(self.device).view(-1)
         ids_between(name, users, 0, self.user_num, "user_num")
+        if len(users) != len(inputs["input_seq"]):
+            raise ValueError(
+                f"{place}[{name!r}] has {len(users)} users for {len(inputs['input_seq'])} rows of "
+                "input_seq: one for each"
+            )
         return users
 
-    def _dropout_generator(self, device: torch.device) -> torch.Generator:
+    def _dropout_generator(self, device: torch.device) -> torch.Generator | None:
+        """The run's, where one trains; the model's own with a seed, torch's global one without."""
+        if self.run_generator is not None or not self._seeded:
+            return self.run_generator
         if self._random.device != device:
             self._random = moved(self._random, device)
         return self._random
@@ -160,7 +183,7 @@ class SASREC(SASRecNetwork):
     def loss_function(self, pos_logits: Tensor, neg_logits: Tensor, istarget: Tensor) -> Tensor:
         """Binary cross-entropy averaged over the real targets: a scalar. SASRec Sec. III-E."""
         each = functional.softplus(-pos_logits.view(-1)) + functional.softplus(neg_logits.view(-1))
-        return (each * istarget).sum() / istarget.sum()
+        return (each * istarget.view(-1)).sum() / istarget.sum()
 
     def create_combined_dataset(
         self, u: Any, seq: Any, pos: Any, neg: Any
@@ -217,7 +240,7 @@ class SASREC(SASRecNetwork):
         inputs = {"input_seq": seq, "candidate": asked}
         if users is not None:
             inputs["user"] = users.view(-1, 1)
-        with torch.no_grad():
+        with torch.no_grad(), in_mode(self, training=False):
             scores = torch.as_tensor(self.predict(inputs)).float()
         return scores if candidates is not None else functional.pad(scores, (1, 0), value=-math.inf)
 

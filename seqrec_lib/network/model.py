@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqrec_lib.common.checks import padded_in_front
+from seqrec_lib.common.modes import in_mode
 from seqrec_lib.network.fast.fitness import fits_packed
 from seqrec_lib.network.rows import PaddedRows, Rows
 
@@ -119,12 +120,9 @@ class SequenceModel(nn.Module, ABC):
             return packed_last_state(self, users, seq)
         by_row = None if users is None else users.view(-1, 1).expand_as(seq)
         times = None if times is None else times[:, -self.seq_max_len :]
-        mode, rows = self.training, PaddedRows(seq != 0, times=times)
-        self.eval()
-        try:
+        rows = PaddedRows(seq != 0, times=times)
+        with in_mode(self, training=False):
             return rows.last(self.encode(seq, by_row, rows)).squeeze(1)
-        finally:
-            self.train(mode)
 
     def item_vectors(self) -> Tensor:
         """(I+1, D) output embeddings, row 0 the padding; a view of the weights, no gradient."""

@@ -13,6 +13,7 @@ import torch
 from seqrec_lib.common.checks import knows_all
 from seqrec_lib.common.distributed import World, current
 from seqrec_lib.common.memory import says_what_to_lower
+from seqrec_lib.common.modes import in_mode
 from seqrec_lib.common.randomness import fresh_seed, make_generator
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
@@ -74,8 +75,7 @@ def train(
     state = TrainingState(model, _states(optimizer, source, draws))
     with ExitStack() as stack:
         stack.enter_context(_advice(model, options))
-        stack.callback(model.train, model.training)
-        model.train()
+        stack.enter_context(in_mode(model, training=True))
         save = _resume(stack, state, options, world, source, _settings(model, dataset, source))
         run = Run(
             state=state,
@@ -87,13 +87,21 @@ def train(
             optimizer=optimizer,
             next_batch=batches.next,
             steps=steps_an_epoch(dataset, options.batch_size),
-            validate=lambda: validate(seed),
+            validate=lambda: _validated(model, validate, seed),
             save=save,
             begin_epoch=draws.begin_epoch,
             world=world,
             verbose=options.verbose,
         )
         return run.train()
+
+
+def _validated(
+    model: SequenceModel, validate: Callable[[int], tuple[float, float]], seed: int
+) -> tuple[float, float]:
+    """What `validate` finds; the model is back in training mode whatever was called there."""
+    with in_mode(model, model.training):
+        return validate(seed)
 
 
 def _make_trainable(model: SequenceModel) -> None:
@@ -150,7 +158,7 @@ def engine_for(
     Raises ValueError where engine="packed" cannot be had.
     """
     if getattr(model, "has_own_step", False):
-        return ContractEngine(model, options, world, draws.ambient)
+        return ContractEngine(model, options, world, draws.dropout, draws.ambient)
     paged, fits = options.tables == "sparse", fits_packed(model)
     if options.engine == "packed" and not fits:
         raise ValueError(

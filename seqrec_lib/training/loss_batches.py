@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from seqrec_lib.common.checks import ids_between, padded_in_front
 from seqrec_lib.data.dataset import SASRecDataSet
@@ -102,6 +103,9 @@ class Batches:
         if batch.seq.shape[1] > self.model.seq_max_len:  # the model sees no more
             kept = slice(-self.model.seq_max_len, None)
             batch = type(batch)(batch.users, *(x[:, kept].contiguous() for x in batch[1:]))
+        missing = self.model.seq_max_len - batch.seq.shape[1]
+        if missing > 0 and getattr(self.model, "needs_whole_length", False):
+            batch = type(batch)(batch.users, *(pad(x, (missing, 0)) for x in batch[1:]))
         if self.model.reads_times and not isinstance(batch, TimedBatch):
             raise ValueError(
                 f"{type(self.model).__name__} reads times, and the sampler gives none: make the "

@@ -174,7 +174,7 @@ class CrossEntropy:
 class Within:
     """A loss among the first `item_num` items alone: those of the data set, where a model has more.
 
-    What the table has beyond them is nobody's: it is neither compared with nor moved.
+    What the table has beyond them is nobody's: it is not compared with and has no gradient.
     """
 
     loss: Loss

@@ -6,10 +6,11 @@ loop written for recommenders does. The plain step is faster: it has no logits o
 
 from __future__ import annotations
 
+import re
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqrec_lib.common.distributed import World
 from seqrec_lib.common.randomness import drawing_from
@@ -27,19 +28,46 @@ def own_step(model: Any, contract: type) -> bool:
         name in vars(model) or getattr(type(model), name) is not getattr(contract, name)
         for name in _STEP
     )
-    return overridden or bool(model._forward_hooks or model._forward_pre_hooks)
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return overridden or any(getattr(model, name) for name in hooks)
+
+
+def refuse_what_is_not_called(model: nn.Module) -> None:
+    """A ValueError for a hook on, or another forward of, a layer that is read by its weight alone.
+
+    Embeddings of items and positions and the two convolutions are: what is put there would be
+    ignored without a word. A parametrization of the weight is honoured.
+    """
+    for name, part in model.named_modules():
+        kind = nn.Embedding if name.endswith("embedding_layer") else nn.Conv1d
+        if name.endswith("embedding_layer") or re.search(r"ffn\.conv_layer[12]$", name):
+            own = type(part).forward is kind.forward and "forward" not in vars(part)
+            hooks = (part._forward_hooks, part._forward_pre_hooks, part._backward_hooks)
+            if not own or any(hooks):
+                raise ValueError(
+                    f"{name} is read by its weight alone, so a hook on it or another forward would "
+                    "be ignored: parametrize the weight, or replace the part around it (the ffn, "
+                    "or `embedding` in a subclass)"
+                )
 
 
 class ContractEngine:
-    """One step after another by the model's methods; ambient: see `PaddedEngine`.
+    """One step after another by the model's methods.
+
+    dropout: what `forward` draws its masks from in a run. ambient: see `PaddedEngine`.
 
     Raises ValueError for options that such a step cannot have.
     """
 
     def __init__(
-        self, model: Any, options: TrainingOptions, world: World, ambient: torch.Generator
+        self,
+        model: Any,
+        options: TrainingOptions,
+        world: World,
+        dropout: torch.Generator,
+        ambient: torch.Generator,
     ) -> None:
-        self.model, self.ambient = model, ambient
+        self.model, self.dropout, self.ambient = model, dropout, ambient
         wrong = [
             text
             for text, is_wrong in (
@@ -61,16 +89,17 @@ class ContractEngine:
             )
 
     def __enter__(self) -> Self:
+        self.model.run_generator = self.dropout
         return self
 
     def __exit__(self, *exc: object) -> None:
-        pass
+        self.model.run_generator = None
 
     def step(self, batch: SampledBatch, negatives: Tensor) -> Tensor:
         """Fill the gradients; the loss of `loss_function`. negatives are those of the batch."""
         arrays = (x.cpu().numpy() for x in (batch.users, batch.seq, batch.pos, batch.neg))
         inputs, _ = self.model.create_combined_dataset(*arrays)
-        inputs = {name: x.to(self.model.device) for name, x in inputs.items()}
+        inputs = {name: torch.as_tensor(x).to(self.model.device) for name, x in inputs.items()}
         self.model.zero_grad(set_to_none=True)
         with drawing_from(self.ambient):
             loss = self.model.loss_function(*self.model(inputs, training=True))

@@ -561,3 +561,158 @@ def test_validation_without_validation_items_is_refused_before_the_first_epoch()
     with pytest.raises(ValueError, match="valid"):
         trained(model, data, val_epoch=1)
     assert torch.equal(before, model.item_embedding_layer.weight)
+
+
+# What a fresh pair of eyes found --------------------------------------------------------------
+
+
+class FromTheFront(sl.SASREC):
+    """Positions by arange over the columns: right where there are always seq_max_len of them."""
+
+    def embedding(self, input_seq):
+        place = torch.arange(input_seq.shape[1]).expand(input_seq.shape)
+        items = self.item_embedding_layer(input_seq) * self.embedding_dim**0.5
+        return items, self.positional_embedding_layer(place)
+
+
+class ByColumn(nn.Module):
+    """A block with a weight for each column."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.linspace(-1, 1, 6).view(6, 1))
+
+    def forward(self, x, training, mask):
+        return x * self.weight * mask
+
+
+def test_somebodys_own_parts_always_see_seq_max_len_positions():
+    """However long the longest history of a batch is: else positions would be others."""
+    plain, theirs = tiny.stir(own(sl.SASREC)), tiny.stir(own(FromTheFront))
+    short = torch.tensor([[3, 4], [0, 5]])
+    torch.testing.assert_close(theirs.score(None, short)[:, 1:], plain.score(None, short)[:, 1:])
+    model = tiny.stir(own(sl.SASREC))
+    model.encoder.enc_layers[0] = ByColumn()
+    padded = nn.functional.pad(short, (4, 0))
+    assert torch.equal(model.score(None, short), model.score(None, padded))
+    assert model.evaluate(tiny.dataset(), 1, 1) == model.evaluate(tiny.dataset(), 1, 50)
+    data = tiny.dataset()
+    sampler = sl.WarpSampler(data.train, data.usernum, data.itemnum, 4, 3, seed=1)
+    trained(model, data, sampler)  # three positions a row: the block gets six
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m.encoder.enc_layers[0].ffn.conv_layer1.register_forward_hook(lambda *_: None),
+        lambda m: m.item_embedding_layer.register_forward_hook(lambda *_: None),
+        lambda m: nn.utils.weight_norm(m.encoder.enc_layers[0].ffn.conv_layer2),
+        lambda m: setattr(m, "item_embedding_layer", Louder(tiny.ITEMS + 1, 8)),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+def test_what_would_be_ignored_is_refused(change):
+    model = own(sl.SASREC)
+    change(model)
+    with pytest.raises(ValueError, match="is read by its weight alone"):
+        model.score(None, torch.tensor([[1, 2]]))
+    with pytest.raises(ValueError, match="is read by its weight alone"):
+        one_step(model)
+
+
+class Louder(nn.Embedding):
+    def forward(self, x):
+        return 3 * super().forward(x)
+
+
+def test_dropout_of_forward_follows_the_global_seed_without_one_of_its_own():
+    model = own(sl.SASREC, dropout_rate=0.5, seed=None)
+    positive = torch.ones(2, 6, dtype=torch.long)
+    x = {"input_seq": positive, "positive": positive, "negative": positive}
+    state = torch.get_rng_state()
+    try:
+        found = []
+        for seed in (5, 5, 6):
+            torch.manual_seed(seed)
+            found.append(model(x)[0])
+    finally:
+        torch.set_rng_state(state)
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+
+
+def test_a_run_with_an_own_step_follows_its_seed_and_is_resumed(tmp_path):
+    def run(model_seed=1, epochs=4, **options):
+        model = own(OwnForward, dropout_rate=0.3, seed=model_seed)
+        model.load_state_dict(own(sl.SASREC).state_dict())
+        return trained(model, seed=7, num_epochs=epochs, **options)
+
+    whole = run()
+    assert run(model_seed=2)[1] == whole[1]
+    run(epochs=2, checkpoints=tmp_path)
+    resumed = run(epochs=4, checkpoints=tmp_path)
+    assert resumed[1] == whole[1]
+    assert equal(resumed[0], whole[0])
+
+
+class DroppingPredict(sl.SASREC):
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.drop, self.modes = nn.Dropout(0.9), []
+
+    def predict(self, inputs):
+        self.eval()  # and never back
+        return self.drop(super().predict(inputs))
+
+    def encode(self, items, users, rows):
+        self.modes.append(self.training)
+        return super().encode(items, users, rows)
+
+
+def test_an_own_predict_runs_in_evaluation_mode_and_training_goes_on_in_its_own():
+    model = own(DroppingPredict)
+    model.train()
+    assert model.evaluate(tiny.dataset(), 1) == model.evaluate(tiny.dataset(), 1)
+    assert model.training
+    model.modes.clear()
+    one_step(model, val_epoch=1, num_epochs=3)
+    assert model.modes.count(True) == 3
+
+
+def test_the_modes_of_parts_are_put_back():
+    model = own(FromTheFront).train()
+    model.encoder.eval()
+    model.predict({"input_seq": np.ones((1, 6), int), "candidate": np.array([[1, 2]])})
+    assert model.training
+    assert not model.encoder.training
+
+
+@pytest.mark.filterwarnings("ignore:Full backward hook")
+def test_a_backward_hook_on_the_model_is_called():
+    model, calls = own(sl.SASREC), []
+    model.register_full_backward_hook(lambda *_: calls.append(1))
+    one_step(model)
+    assert calls
+
+
+def test_a_data_set_whose_class_makes_its_own_dicts():
+    class Ones(sl.SASRecDataSet):
+        @property
+        def user_test(self):
+            return {user: [1] for user in self.user_train}
+
+    data = tiny.dataset()
+    lists = {user: data.sequences[user].tolist() for user in data.sequences}
+    mine = Ones.from_sequences(lists, itemnum=tiny.ITEMS)
+    drawn = sl.sampled_candidates(mine, num_negatives=2)
+    assert set(drawn.items[:, 0].tolist()) == {1}
+
+
+def test_one_user_for_several_rows_is_refused():
+    model = tiny.ssept()
+    seq = torch.ones(3, 6, dtype=torch.long)
+    x = {"input_seq": seq, "positive": seq, "negative": seq, "users": torch.tensor([[1]])}
+    with pytest.raises(ValueError, match="has 1 users for 3 rows"):
+        model(x)
+    with pytest.raises(ValueError, match="has 1 users for 3 rows"):
+        model.predict({"input_seq": seq, "candidate": seq, "user": np.array([[1]])})

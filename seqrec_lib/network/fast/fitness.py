@@ -44,12 +44,19 @@ def fits_packed(model: Any, ids: torch.Tensor | None = None) -> bool:
     """
     return (
         (ids is None or not bool(((ids[:, 1:] == 0) & (ids[:, :-1] != 0)).any()))
-        and _own_code(type(model))  # type: ignore[arg-type]
+        and is_the_librarys(model)
+        and all(_plain(weight) for weight in model.parameters())
+    )
+
+
+def is_the_librarys(model: Any) -> bool:
+    """Whether all code of a model, and of its parts, is that of the library, without a hook."""
+    return (
+        _own_code(type(model))  # type: ignore[arg-type]
         and not any(callable(value) for value in vars(model).values())
         and all(_known(part) for part in model.modules() if part is not model)
         and not any(getattr(torch_modules, f"_global{name}", None) for name in _HOOKS)
         and not any(getattr(part, name) for part in model.modules() for name in _HOOKS)
-        and all(_plain(weight) for weight in model.parameters())
     )
 
 
@@ -73,4 +80,6 @@ def _known(part: nn.Module) -> bool:
 
 
 def _plain(weight: nn.Parameter) -> bool:
-    return weight.device.type == "cpu" and weight.dtype == torch.float32 and weight.is_contiguous()
+    hooks = getattr(weight, "_post_accumulate_grad_hooks", None)
+    plain = weight.dtype == torch.float32 and weight.is_contiguous() and not hooks
+    return plain and weight.device.type == "cpu"
