@@ -67,8 +67,7 @@ def sampled_candidates(
     target. The same seed gives the same candidates, whatever model is scored later.
 
     Args:
-        split: "test" or "valid".
-        num_negatives: K.
+        split: "test" or "valid". num_negatives: K.
         exclude_valid: at test time, do not draw validation items, which the model is shown in the
             history. The papers may draw them.
         replace: False: no negative comes twice for a user.

@@ -18,6 +18,7 @@ from seqrec_lib.training.losses import BCE
 from seqrec_lib.training.options import TrainingOptions
 from seqrec_lib.training.sampling import SampledBatch
 
+_BY_WEIGHT = re.compile(r"^(item|output|positional)_embedding_layer$|ffn\.conv_layer[12]$")
 _STEP = ("create_combined_dataset", "forward", "loss_function")
 
 
@@ -35,15 +36,17 @@ def own_step(model: Any, contract: type) -> bool:
 def refuse_what_is_not_called(model: nn.Module) -> None:
     """A ValueError for a hook on, or another forward of, a layer that is read by its weight alone.
 
-    Embeddings of items and positions and the two convolutions are: what is put there would be
-    ignored without a word. A parametrization of the weight is honoured.
+    Output and positional embeddings and the two convolutions are: what is put there would be
+    ignored without a word. The item embedding is called for what is read, and its weight gives the
+    logits: a hook there sees what is read, another forward is refused. A parametrization of a
+    weight is honoured.
     """
     for name, part in model.named_modules():
-        kind = nn.Embedding if name.endswith("embedding_layer") else nn.Conv1d
-        if name.endswith("embedding_layer") or re.search(r"ffn\.conv_layer[12]$", name):
+        if _BY_WEIGHT.search(name):
+            kind = nn.Embedding if name.endswith("embedding_layer") else nn.Conv1d
             own = type(part).forward is kind.forward and "forward" not in vars(part)
             hooks = (part._forward_hooks, part._forward_pre_hooks, part._backward_hooks)
-            if not own or any(hooks):
+            if not own or (any(hooks) and name != "item_embedding_layer"):
                 raise ValueError(
                     f"{name} is read by its weight alone, so a hook on it or another forward would "
                     "be ignored: parametrize the weight, or replace the part around it (the ffn, "

@@ -605,7 +605,7 @@ def test_somebodys_own_parts_always_see_seq_max_len_positions():
     "change",
     [
         lambda m: m.encoder.enc_layers[0].ffn.conv_layer1.register_forward_hook(lambda *_: None),
-        lambda m: m.item_embedding_layer.register_forward_hook(lambda *_: None),
+        lambda m: m.positional_embedding_layer.register_forward_hook(lambda *_: None),
         lambda m: nn.utils.weight_norm(m.encoder.enc_layers[0].ffn.conv_layer2),
         lambda m: setattr(m, "item_embedding_layer", Louder(tiny.ITEMS + 1, 8)),
     ],
