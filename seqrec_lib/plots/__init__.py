@@ -24,12 +24,14 @@ from seqrec_lib.plots.diagrams import attention_mask, block, shift, split_cells,
 from seqrec_lib.plots.drawing import Drawing, short
 from seqrec_lib.plots.evaluation import curves, differences, order_change, split_in_time, spread
 from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, scatter, side_by_side
+from seqrec_lib.plots.looking import added, looks, lookup
 from seqrec_lib.plots.results import by_epoch, effects, paper_and_ours
 from seqrec_lib.plots.scaling import growths, page_of_table, shared_step
 from seqrec_lib.plots.ssept import replacements, windows
 
 __all__ = [
     "Drawing",
+    "added",
     "attention_maps",
     "attention_mask",
     "block",
@@ -48,6 +50,8 @@ __all__ = [
     "learning_curves",
     "lengths_and_popularity",
     "lines",
+    "looks",
+    "lookup",
     "number_table",
     "order_change",
     "page_of_table",

@@ -22,6 +22,7 @@ from seqrec_lib.plots.drawing import (
     PURPLE,
     SCALE,
     Drawing,
+    ink_on,
     numbers,
     short,
 )
@@ -35,11 +36,15 @@ def number_table(
     columns: Sequence[str],
     meaning: str,
     hidden: Any = None,
+    title: str = "",
+    asks: str = "",
+    answers: str = "",
 ) -> Drawing:
     """A matrix (R, C) as shaded cells with the numbers written in them.
 
     rows, columns: (R,) and (C,) names. meaning: of a number. hidden: bool (R, C), cells that are
-    hatched and hold no number, or None; NaN elsewhere is shown as the word, on white.
+    hatched and hold no number, or None; NaN elsewhere is shown as the word, on white. title: what
+    the table shows. asks, answers: what a row and a column stand for, written on the axes.
 
     Raises ValueError where names or hidden do not fit, and for infinity outside hidden cells.
     """
@@ -65,12 +70,16 @@ def number_table(
         if gone[row, column]:
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **_HIDDEN))
             continue
-        dark = not np.isnan(value) and value < low + (top - low) / 2
         note = "NaN" if np.isnan(value) else f"{value + 0.0:.2f}"
-        ink = "white" if dark else INK
+        ink = INK if np.isnan(value) else ink_on((value - low) / (top - low))
         axes.text(column, row, note, ha="center", va="center", color=ink, fontsize=9)
     _name(axes, rows, columns)
     axes.set_xlabel(meaning)  # no colour bar: the numbers are in the cells
+    axes.set_ylabel(asks)
+    if answers:
+        axes.set_xlabel(f"{answers}\n(in each cell: {meaning})")
+    if title:
+        drawing.suptitle(title, fontsize=11)
     return drawing
 
 
@@ -204,6 +213,7 @@ def known_maps(
         for side, (shown, title) in enumerate(((truth[at], "known"), (maps[at], "learned"))):
             axes = drawing.add_subplot(P, 2, 2 * at + side + 1)
             image = axes.imshow(shown, SCALE, vmin=0, vmax=1, aspect="auto")
+            _hatch_the_future(axes, maps)
             axes.set_title(f"{names[at]}: {title}", fontsize=10)
             axes.set_xticks(range(T), [str(t + 1) for t in range(T)], fontsize=8)
             places = known if at == side == 0 else [str(t + 1) for t in range(T)]  # titles once
@@ -216,6 +226,15 @@ def known_maps(
                     axes.add_patch(frame)
     drawing.colorbar(image, ax=drawing.axes, label="weight", shrink=0.6)
     return drawing
+
+
+def _hatch_the_future(axes: Axes, maps: np.ndarray) -> None:
+    """Hatches the cells above the diagonal where no map (P, T, T) has any weight there."""
+    T = maps.shape[-1]
+    if T > 1 and not np.triu(maps, 1).any():
+        for row in range(T - 1):
+            cells = Rectangle((row + 0.5, row - 0.5), T - 1 - row, 1, **_HIDDEN)
+            axes.add_patch(cells)
 
 
 def growth(table: pd.DataFrame, ylabel: str) -> Drawing:
@@ -260,6 +279,7 @@ def attention_maps(weights: Any, labels: Sequence[str], names: Sequence[str] = (
     for h in range(H):
         axes = drawing.add_subplot(1, H, h + 1)
         image = axes.imshow(maps[h], cmap=SCALE, vmin=0, vmax=1, interpolation="nearest")
+        _hatch_the_future(axes, maps)
         axes.set_title(names[h], fontsize=10)
         axes.set_xticks(range(T), labels, rotation=60, ha="right", fontsize=8)
         axes.set_yticks(range(T), labels if h == 0 else [""] * T, fontsize=8)

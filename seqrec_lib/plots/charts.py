@@ -118,8 +118,11 @@ def lengths_and_popularity(lengths: Any, counts: Any, cut: int) -> Drawing:
     return drawing
 
 
-def lines(table: pd.DataFrame, ylabel: str, log_x: bool = False) -> Drawing:
-    """Columns of a table as lines over its index, told apart by colour, marker and dashes."""
+def lines(table: pd.DataFrame, ylabel: str, log_x: bool = False, title: str = "") -> Drawing:
+    """Columns of a table as lines over its index, told apart by colour, marker and dashes.
+
+    Each line is named at its right end, or in a legend where two ends lie close together.
+    """
     if not 1 <= table.shape[1] <= len(LINES):
         raise ValueError(f"table must have 1 to {len(LINES)} columns, not {table.shape[1]}")
     columns = {str(name): numbers(str(name), table[name]) for name in table}
@@ -134,7 +137,14 @@ def lines(table: pd.DataFrame, ylabel: str, log_x: bool = False) -> Drawing:
         axes.set_xscale("log", base=2)
         axes.set_xticks(table.index, [str(x) for x in table.index])
         axes.minorticks_off()
-    axes.legend(frameon=False)
+    axes.set_title(title, fontsize=11, loc="left")
+    ends = sorted(values[-1] for values in columns.values())
+    if len(ends) > 1 and min(np.diff(ends)) < 0.07 * axes.get_ylim()[1]:
+        axes.legend(frameon=False)
+        return drawing
+    for name, values in columns.items():
+        end = (table.index[-1], values[-1])
+        axes.annotate(f"  {name}", end, va="center", annotation_clip=False)
     return drawing
 
 

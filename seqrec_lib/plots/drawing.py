@@ -13,6 +13,7 @@ import textwrap
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -92,6 +93,16 @@ def numbers(name: str, values: Any, dims: int = 1) -> np.ndarray:
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds NaN or infinity")
     return array
+
+
+def ink_on(share: float) -> str:
+    """Black or white, whichever is easier to read on the colour at `share` (0 to 1) of `SCALE`.
+
+    By relative luminance, as WCAG 2.1 defines it: the two contrasts are equal at 0.179.
+    """
+    rgb = np.asarray(colormaps[SCALE](float(share))[:3])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return "white" if linear @ (0.2126, 0.7152, 0.0722) < 0.179 else INK
 
 
 def short(title: str, width: int) -> str:
