@@ -5,6 +5,7 @@ Figures take tables, arrays and tensors, never models, and import nothing of the
 show. Only this file hands names on.
 """
 
+from seqrec_lib.plots.architecture import block_inside, model_page
 from seqrec_lib.plots.attention import (
     attention_maps,
     dependence,
@@ -35,6 +36,7 @@ __all__ = [
     "attention_maps",
     "attention_mask",
     "block",
+    "block_inside",
     "by_epoch",
     "curves",
     "dependence",
@@ -52,6 +54,7 @@ __all__ = [
     "lines",
     "looks",
     "lookup",
+    "model_page",
     "number_table",
     "order_change",
     "page_of_table",
