@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from seqrec_lib.plots.drawing import BLUE, INK, SCALE, Drawing, ink_on, numbers, wrapped
+from seqrec_lib.plots.drawing import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    SCALE,
+    Drawing,
+    ink_on,
+    numbers,
+    wrapped,
+)
 
 
 def looks(weights: Any, labels: Sequence[str], title: str = "") -> Drawing:
@@ -144,3 +154,27 @@ def _strip(axes: Axes, row: np.ndarray, left: float, top: float, norm: Normalize
         note = f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
         ink = ink_on(norm(value))
         axes.text(left + d + 0.5, top + 0.5, note, ha="center", va="center", fontsize=9, color=ink)
+
+
+def races(rivals: Mapping[str, Any], target: float, name: str) -> Drawing:
+    """One film's score among those of its rivals, in a strip for each set of rivals.
+
+    rivals: name of a set → scores (K,). target: the film's score. name: its title. Each rival is a
+    tick, those ahead of the film in the darker colour; the film is the line through all strips.
+    """
+    strips = {str(title): numbers(str(title), scores) for title, scores in rivals.items()}
+    ranks = {title: int((scores > target).sum()) + 1 for title, scores in strips.items()}
+    said = "; ".join(f"rank {ranks[t]} of {len(s) + 1} among {t}" for t, s in strips.items())
+    drawing = Drawing(7, 0.9 + 0.75 * len(strips), f"{name} has a score of {target:.2f}: {said}.")
+    axes = drawing.sheet()
+    for row, (title, scores) in enumerate(strips.items()):
+        for ticks, colour in ((scores[scores <= target], GREY), (scores[scores > target], BLUE)):
+            axes.vlines(ticks, row - 0.3, row + 0.3, color=colour, linewidth=0.7)
+        start = min(scores.min() for scores in strips.values())
+        note = f"rank {ranks[title]} of {len(scores) + 1:,}"
+        axes.text(start, row - 0.36, note, ha="left", va="bottom", fontsize=10, fontweight="bold")
+    axes.axvline(target, color=ORANGE, linewidth=2.5)
+    axes.text(target, -0.75, name, ha="center", va="bottom", fontsize=10)
+    axes.set(ylim=(len(strips) - 0.5, -0.8), xlabel="score (each tick is a film)")
+    axes.set_yticks(range(len(strips)), [f"among\n{title}" for title in strips])
+    return drawing

@@ -17,6 +17,7 @@ def examples() -> dict[str, plots.Drawing]:
     return {
         "looks": plots.looks([0.2, 0.0, 0.8], FILMS, "Where it looks"),
         "lookup": plots.lookup(VECTORS[0], VECTORS, VECTORS, FILMS, ["scary", "kids"], "Alien"),
+        "races": plots.races({"3 films": [0.1, 2.0, 3.0], "1 film": [1.0]}, 2.5, "Alien"),
         "added": plots.added([("film", VECTORS), ("position", -VECTORS)], FILMS, "input"),
     }
 
@@ -45,6 +46,11 @@ def test_a_lookup_is_attention_of_torch():
     figure = plots.lookup(q[0], k, v, [*FILMS, "Heat"], list("abcde"), "Alien")
     shown = [float(x) for x in figure.alt.split("[")[1].rstrip("].").split(",")]
     assert shown == pytest.approx(mean.tolist(), abs=0.006)
+
+
+def test_a_race_counts_the_films_ahead():
+    figure = plots.races({"three": [0.1, 2.0, 3.0], "one": [1.0]}, 2.5, "Alien")
+    assert "rank 2 of 4 among three; rank 1 of 2 among one" in figure.alt
 
 
 def test_a_sum_is_written_cell_by_cell():
