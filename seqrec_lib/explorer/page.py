@@ -54,9 +54,9 @@ def explore(
 ) -> Explorer:
     """A trained SASREC or SSEPT as one HTML page that runs it in the browser, without a server.
 
-    The page holds the weights of the model and titles and genres of the items; of the users it holds
-    the vectors of those named here and the mean of all, and of their histories nothing. No request
-    leaves it.
+    The page holds the weights of the model, and titles and genres of the items. Of the users it
+    holds the vectors of those named here and the mean of all, and of their histories nothing. No
+    request leaves it.
 
     Args:
         model: SASREC or SSEPT, in any layout.
