@@ -65,10 +65,9 @@ class PaddedEngine:
         ambient: torch.Generator | None = None,
     ) -> None:
         self.model, self.precision, self.ambient = model, precision, ambient
-        self.loss_sum = LossSum(model, loss, generator, rows)
-        self._sum: Callable[..., Tensor] = self.loss_sum
+        self._sum: Callable[..., Tensor] = LossSum(model, loss, generator, rows)
         if compiled:
-            self._sum = torch.compile(self.loss_sum)
+            self._sum = torch.compile(self._sum)
 
     def __enter__(self) -> Self:
         return self
