@@ -50,8 +50,7 @@ class PaddedEngine:
         precision: torch.bfloat16 runs the forward pass in bfloat16.
         compiled: by torch.compile, which wants None for a generator.
         rows: how the batch is stored: `PaddedRows`, or `sdpa.FusedRows`.
-        ambient: what layers of torch draw from, nn.Dropout in a model of your own for example; None
-            leaves them torch's global generator.
+        ambient: what nn.Dropout and its like draw from; None leaves them torch's global generator.
     """
 
     def __init__(
@@ -65,9 +64,10 @@ class PaddedEngine:
         ambient: torch.Generator | None = None,
     ) -> None:
         self.model, self.precision, self.ambient = model, precision, ambient
-        self._sum: Callable[..., Tensor] = LossSum(model, loss, generator, rows)
+        self.loss_sum = LossSum(model, loss, generator, rows)
+        self._sum: Callable[..., Tensor] = self.loss_sum
         if compiled:
-            self._sum = torch.compile(self._sum)
+            self._sum = torch.compile(self.loss_sum)
 
     def __enter__(self) -> Self:
         return self
