@@ -73,12 +73,14 @@ def run_recipe(
     work: Path,
     epochs: int | None = None,
     device: str | None = None,
+    captured: bool = False,
 ) -> pd.Series:
     """Train one row with one seed, evaluate it once on the test items, record it.
 
     Args:
         results: a folder for line, curve and ranks. work: a folder for checkpoints and weights.
         epochs: another number than the recipe's.
+        captured: the step as a CUDA graph, see `TrainingOptions`.
 
     Returns:
         The recorded line.
@@ -101,6 +103,7 @@ def run_recipe(
         batch_size=BATCH,
         val_epoch=VALIDATE_EVERY,
         checkpoints=work / label,
+        captured=captured,
         **training_options(recipe, seed, device),
     )
     if len(log["loss"]) < epochs:  # train_model returns what it has when it is interrupted
