@@ -24,7 +24,7 @@ import numpy as np
 
 Array = np.ndarray
 
-exact = numba.njit(nogil=True, cache=True, error_model="numpy")
+exact = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 # Sums over a row may be taken in any order (they are, in every BLAS): without leave to do so the
 # compiler cannot use vector instructions. Nothing here relies on NaN or infinity.
 sums = numba.njit(
@@ -51,8 +51,9 @@ def drop(x: Array, seed: np.uint64, threshold: int, out: Array) -> None:
     limit = np.uint8(threshold)
     for first in range(0, x.shape[0], 1024):
         random_bytes(seed, first // 8, words)
-        for j in range(min(1024, x.shape[0] - first)):
-            out[first + j] = x[first + j] * keep if draw[j] >= limit else np.float32(0)
+        source, target = x[first : first + 1024], out[first : first + 1024]
+        for j in range(source.shape[0]):
+            target[j] = source[j] * keep if draw[j] >= limit else np.float32(0)
 
 
 @sums
