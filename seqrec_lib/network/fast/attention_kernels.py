@@ -99,9 +99,7 @@ def _drop_scores(p: Array, seed: np.uint64, first: int, threshold: int, out: Arr
 
 
 @sums
-def _row_dots(
-    a: Array, b: Array, first: int, last: int, c: int, width: int, out: Array
-) -> None:
+def _row_dots(a: Array, b: Array, first: int, last: int, c: int, width: int, out: Array) -> None:
     """out[i] = a · b of row first + i, columns c:c + width."""
     for i in range(last - first):
         mine, other = a[first + i, c : c + width], b[first + i, c : c + width]
@@ -141,7 +139,10 @@ def attention_forward(
     scale, one = np.float32(1 / np.sqrt(width)), np.float32(1)
     keep = np.float32(256.0 / (256 - threshold))
     longest = _longest(starts)
-    keys_of, values_of = np.empty((longest, wide), np.float32), np.empty((longest, wide), np.float32)
+    keys_of, values_of = (
+        np.empty((longest, wide), np.float32),
+        np.empty((longest, wide), np.float32),
+    )
     asked = np.empty(width * QUERY_BLOCK, np.float32)
     scores = np.empty(longest * QUERY_BLOCK, np.float32)
     after = np.empty(longest * QUERY_BLOCK, np.float32)
@@ -214,7 +215,12 @@ def attention_backward(
         a, b = starts[g], starts[g + 1]
         for h in range(heads):
             c = h * width
-            ks, vs, dks, dvs = copies[0, : b - a], copies[1, : b - a], copies[2, : b - a], copies[3, : b - a]
+            ks, vs, dks, dvs = (
+                copies[0, : b - a],
+                copies[1, : b - a],
+                copies[2, : b - a],
+                copies[3, : b - a],
+            )
             copy_rows(k, a, c, width, one, ks)
             copy_rows(v, a, c, width, one, vs)
             dks[:] = np.float32(0)

@@ -223,20 +223,16 @@ def feed_forward_backward(
     keep = np.float32(256.0 / (256 - threshold))
     words = np.zeros(SLICE // 8 * width, np.uint64)
     draw = words.view(np.uint8)
-    room, room_inside = (
-        np.zeros((3, rows, wide), np.float32),
-        np.zeros((2, rows, wide_inside), np.float32),
-    )
+    room = np.zeros((3, rows, wide), np.float32)
+    inside = np.zeros((2, rows, wide_inside), np.float32)
     whole1, whole2 = _whole(w1, False), _whole(w2, False)
-    total1, total2 = (
-        np.zeros((hidden, wide), np.float32),
-        np.zeros((width, wide_inside), np.float32),
-    )
+    total1 = np.zeros((hidden, wide), np.float32)
+    total2 = np.zeros((width, wide_inside), np.float32)
     for first in range(0, x.shape[0], SLICE):
         last = min(first + SLICE, x.shape[0])
         n = last - first
         dy, xs, dxs = room[0, :n], room[1, :n], room[2, :n]
-        hs, dh = room_inside[0, :n], room_inside[1, :n]
+        hs, dh = inside[0, :n], inside[1, :n]
         if threshold > 0:
             _bytes(seed, first * width, words)
         _drop_gradient(grad[first:last], draw, threshold, dy)
@@ -249,12 +245,9 @@ def feed_forward_backward(
         _add_columns(dh, db1)
         product(dh, True, xs, total1, True)
         product(dh, False, whole1, dxs, False)
-        if residual != np.float32(0):
-            g = grad[first:last]
-            for t in range(n):
-                target, more = dxs[t], g[t]
-                for d in range(width):
-                    target[d] += more[d]
-        copy_back(dxs, first, 0, width, _ONE, dx)
+        for t in range(n):
+            source, more, target = dxs[t], grad[first + t], dx[first + t]
+            for d in range(width):
+                target[d] = source[d] + residual * more[d]
     copy_back(total1, 0, 0, width, _ONE, dw1)
     copy_back(total2, 0, 0, hidden, _ONE, dw2)

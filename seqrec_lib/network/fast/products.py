@@ -1,10 +1,10 @@
 """Products of small matrices that are in the cache already: the inner loop of the CPU engine.
 
-A BLAS is made for large matrices. Before it multiplies, it copies both operands into an order of its
-own, which pays where each number is used hundreds of times. A model's matrices are 50 wide and a
-block of attention is 32 queries: there the copying takes as long as the arithmetic. Here nothing is
-copied. A *tile* of the result, 4 rows and up to 3 vectors of numbers wide, stays in the processor's
-registers while one step after another of the sum is added to it:
+A BLAS is made for large matrices. Before it multiplies, it copies both operands into an order of
+its own, which pays where each number is used hundreds of times. A model's matrices are 50 wide, and
+a block of attention is 32 queries: there the copying takes as long as the arithmetic. Here nothing
+is copied. A *tile* of the result, 4 rows and up to 3 vectors of numbers wide, stays in the
+processor's registers while one step after another of the sum is added to it:
 
     for k in range(depth):
         for r in range(4):
@@ -18,7 +18,6 @@ most processors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -30,8 +29,21 @@ from numba.extending import intrinsic
 
 from seqrec_lib.network.fast.kernels import Array, exact
 
-LANES = 16 if llvm.get_host_cpu_features().get("avx512f") else 8  # float32 numbers in a vector
+
+def _lanes() -> int:
+    """How many float32 numbers the processor's vectors hold; too long ones would be split."""
+    try:
+        return 16 if llvm.get_host_cpu_features().get("avx512f") else 8
+    except RuntimeError:  # LLVM doesn't know on every system
+        return 8
+
+
+LANES = _lanes()
 ROWS = 4  # of a tile
+_NUMBER, _INDEX = ir.FloatType(), ir.IntType(64)
+_VECTOR = ir.VectorType(_NUMBER, LANES)
+_ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
+_FUSED = ("contract",)  # a product and a sum may be one instruction, rounded once
 
 
 @exact
@@ -40,60 +52,38 @@ def padded(width: int) -> int:
     return (width + LANES - 1) // LANES * LANES
 
 
-def _tile(rows: int, vectors: int) -> Callable[..., None]:
-    """A compiled ``tile(a, row, step, at, b, out, i, j, depth, add)`` of this size.
+def _tile(rows: int, vectors: int) -> Any:
+    """A compiled ``tile(a, row, step, b, out, i, j, depth, add)`` of this size.
 
     It fills rows i… and columns j… of out with the sum over k < depth of a_ik b_kj, or adds it.
-    a_ik is number ``at + i row + k step`` of a's memory; b and out are contiguous matrices.
+    a_ik is number ``i row + k step`` of a's memory; b and out are contiguous matrices.
     """
-    number, index = ir.FloatType(), ir.IntType(64)
-    vector = ir.VectorType(number, LANES)
-    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    fused = ("contract",)  # a product and a sum may be one instruction, rounded once
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        a, row, step, at, b, out, i, j, depth, add = arguments
+        a, row, step, b, out, i, j, depth, add = arguments
         a, b, out = (
-            context.make_array(kind)(context, builder, x)
-            for kind, x in zip((signature.args[n] for n in (0, 4, 5)), (a, b, out), strict=True)
+            context.make_array(signature.args[n])(context, builder, x)
+            for n, x in ((0, a), (3, b), (4, out))
         )
-
-        def place(array: Any, r: int, stride: Any, column: Any) -> Any:
-            """Where `column` of row i + r is, a whole vector of numbers."""
-            offset = builder.add(builder.mul(builder.add(i, index(r)), stride), column)
-            return builder.bitcast(builder.gep(array.data, [offset]), vector.as_pointer())
-
-        def load(pointer: Any) -> Any:
-            return builder.load(pointer, align=4)
-
-        width_b, width_out = (builder.extract_value(x.shape, 1) for x in (b, out))
-        columns = [builder.add(j, index(LANES * v)) for v in range(vectors)]
-        firsts = [
-            builder.gep(a.data, [builder.add(at, builder.mul(builder.add(i, index(r)), row))])
-            for r in range(rows)
-        ]
-        places = [[place(out, r, width_out, c) for c in columns] for r in range(rows)]
-        zero = ir.Constant(vector, [0.0] * LANES)
-        tile = [[cgutils.alloca_once_value(builder, zero) for _ in columns] for _ in range(rows)]
+        lines = [builder.add(i, _INDEX(r)) for r in range(rows)]
+        columns = [builder.add(j, _INDEX(LANES * v)) for v in range(vectors)]
+        sums = [[cgutils.alloca_once_value(builder, _ZERO) for _ in columns] for _ in lines]
         with cgutils.for_range(builder, depth) as loop:
-            right = []
-            for c in columns:
-                pointer = builder.gep(b.data, [builder.add(builder.mul(loop.index, width_b), c)])
-                right.append(load(builder.bitcast(pointer, vector.as_pointer())))
-            for r in range(rows):
-                one = builder.load(builder.gep(firsts[r], [builder.mul(loop.index, step)]))
-                empty = ir.Constant(vector, ir.Undefined)
-                left = builder.insert_element(empty, one, ir.IntType(32)(0))
-                left = builder.shuffle_vector(left, empty, everywhere)
-                for v in range(vectors):
-                    term = builder.fmul(left, right[v], flags=fused)
-                    more = builder.fadd(builder.load(tile[r][v]), term, flags=fused)
-                    builder.store(more, tile[r][v])
-        for r in range(rows):
-            for v in range(vectors):
-                total = builder.load(tile[r][v])
-                before = builder.select(add, load(places[r][v]), zero)
-                builder.store(builder.fadd(total, before), places[r][v], align=4)
+            below = builder.mul(loop.index, builder.extract_value(b.shape, 1))
+            right = [_load(builder, b, builder.add(below, c)) for c in columns]
+            for line, line_sums in zip(lines, sums, strict=True):
+                place = builder.add(builder.mul(line, row), builder.mul(loop.index, step))
+                left = _everywhere(builder, builder.load(builder.gep(a.data, [place])))
+                for vector, total in zip(right, line_sums, strict=True):
+                    term = builder.fmul(left, vector, flags=_FUSED)
+                    builder.store(builder.fadd(builder.load(total), term, flags=_FUSED), total)
+        for line, line_sums in zip(lines, sums, strict=True):
+            start = builder.mul(line, builder.extract_value(out.shape, 1))
+            for c, total in zip(columns, line_sums, strict=True):
+                place = builder.add(start, c)
+                before = builder.select(add, _load(builder, out, place), _ZERO)
+                more = builder.fadd(builder.load(total), before)
+                builder.store(more, _pointer(builder, out, place), align=4)
         return context.get_dummy_value()
 
     @intrinsic
@@ -102,7 +92,6 @@ def _tile(rows: int, vectors: int) -> Callable[..., None]:
         a: Any,
         row: Any,
         step: Any,
-        at: Any,
         b: Any,
         out: Any,
         i: Any,
@@ -111,10 +100,28 @@ def _tile(rows: int, vectors: int) -> Callable[..., None]:
         add: Any,
     ) -> Any:
         whole = types.int64
-        kinds = (a, whole, whole, whole, b, out, whole, whole, whole, types.boolean)
+        kinds = (a, whole, whole, b, out, whole, whole, whole, types.boolean)
         return types.void(*kinds), code
 
     return tile
+
+
+def _pointer(builder: Any, array: Any, place: Any) -> Any:
+    """The address of the vector that begins at number `place` of an array."""
+    return builder.bitcast(builder.gep(array.data, [place]), _VECTOR.as_pointer())
+
+
+def _load(builder: Any, array: Any, place: Any) -> Any:
+    """The vector there."""
+    return builder.load(_pointer(builder, array, place), align=4)
+
+
+def _everywhere(builder: Any, number: Any) -> Any:
+    """A vector of one number."""
+    empty = ir.Constant(_VECTOR, ir.Undefined)
+    first = builder.insert_element(empty, number, ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(first, empty, zeros)
 
 
 _four_by_three, _four_by_two, _four_by_one = (_tile(ROWS, vectors) for vectors in (3, 2, 1))
@@ -139,25 +146,23 @@ def product(a: Array, turned: bool, b: Array, out: Array, add: bool) -> None:
         vectors = 3 if left == 3 or left > 4 else min(left, 2)  # 4 are two and two
         for i in range(0, whole, ROWS):
             if vectors == 3:
-                _four_by_three(a, row, step, 0, b, out, i, j, depth, add)
+                _four_by_three(a, row, step, b, out, i, j, depth, add)
             elif vectors == 2:
-                _four_by_two(a, row, step, 0, b, out, i, j, depth, add)
+                _four_by_two(a, row, step, b, out, i, j, depth, add)
             else:
-                _four_by_one(a, row, step, 0, b, out, i, j, depth, add)
+                _four_by_one(a, row, step, b, out, i, j, depth, add)
         for i in range(whole, rows):
             if vectors == 3:
-                _one_by_three(a, row, step, 0, b, out, i, j, depth, add)
+                _one_by_three(a, row, step, b, out, i, j, depth, add)
             elif vectors == 2:
-                _one_by_two(a, row, step, 0, b, out, i, j, depth, add)
+                _one_by_two(a, row, step, b, out, i, j, depth, add)
             else:
-                _one_by_one(a, row, step, 0, b, out, i, j, depth, add)
+                _one_by_one(a, row, step, b, out, i, j, depth, add)
         j += vectors * LANES
 
 
 @exact
-def copy_rows(
-    x: Array, first: int, column: int, width: int, scale: np.float32, out: Array
-) -> None:
+def copy_rows(x: Array, first: int, column: int, width: int, scale: np.float32, out: Array) -> None:
     """out = scale x[first:, column:column + width], 0 in the columns that out has beyond."""
     for i in range(out.shape[0]):
         source, target = x[first + i, column : column + width], out[i]
@@ -183,9 +188,7 @@ def copy_turned(
 
 
 @exact
-def copy_back(
-    x: Array, first: int, column: int, width: int, scale: np.float32, out: Array
-) -> None:
+def copy_back(x: Array, first: int, column: int, width: int, scale: np.float32, out: Array) -> None:
     """out[first:, column:column + width] = scale x, without the columns that x has beyond."""
     for i in range(x.shape[0]):
         source, target = x[i], out[first + i, column : column + width]
