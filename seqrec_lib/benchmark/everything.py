@@ -115,21 +115,24 @@ class Worker:
 
     def do(self, step: Step, place: Place, seconds: float) -> dict[str, Any]:
         """state ("done", "failed", "left out", "time is up"); its lines, or an error."""
+        fresh = self._process is None
         if self._process is None:
             context = multiprocessing.get_context("spawn")
             self._line, theirs = context.Pipe()
             self._process = context.Process(target=_serve, args=(theirs,), daemon=False)
             self._process.start()
             theirs.close()
-            if self._line.poll(_START):  # loading torch is no part of a step
-                self._line.recv()  # "ready"
-        found: dict[str, Any]
+        found = {"state": "time is up", "error": f"it was ended after {seconds:.0f} s"}
         try:
+            if fresh and not self._line.poll(_START):  # loading torch is no part of a step
+                raise TimeoutError
+            if fresh:
+                self._line.recv()  # it is there
             self._line.send((step.name, place))
-            if not self._line.poll(seconds):
-                found = {"state": "time is up", "error": f"it was ended after {seconds:.0f} s"}
-            else:
+            if self._line.poll(seconds):
                 found = self._line.recv()
+        except TimeoutError:
+            found["error"] = f"its process did not begin within {_START:.0f} s"
         except (EOFError, BrokenPipeError, ConnectionResetError):
             self._process.join()
             found = {"state": "failed", "error": f"its process ended: {self._process.exitcode}"}
