@@ -122,7 +122,10 @@ class Worker:
             self._process = context.Process(target=_serve, args=(theirs,), daemon=False)
             self._process.start()
             theirs.close()
-        found = {"state": "time is up", "error": f"it was ended after {seconds:.0f} s"}
+        found: dict[str, Any] = {
+            "state": "time is up",
+            "error": f"it was ended after {seconds:.0f} s",
+        }
         try:
             if fresh and not self._line.poll(_START):  # loading torch is no part of a step
                 raise TimeoutError
