@@ -7,13 +7,12 @@ import pytest
 import tiny
 import torch
 
-from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.evaluation.metrics import user_values
 from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 from seqrec_lib.models.recommenders import SASREC
 from seqrec_lib.network.fast.fitness import fits_packed
 from seqrec_lib.reproduce import building, run
-from seqrec_lib.reproduce.datasets import split_in_time
+from seqrec_lib.reproduce.datasets import load
 from seqrec_lib.reproduce.lines import look_at_test, mean_over_draws, of_last_epoch
 from seqrec_lib.reproduce.planning import epochs_to_go, plan_runs
 from seqrec_lib.reproduce.question_rows import QUESTION_ROWS
@@ -181,27 +180,17 @@ def test_classes_that_lack_a_part_run_packed_and_do_what_they_say():
     assert untied.output_embedding is untied.output_embedding_layer.weight
 
 
-def test_no_item_of_the_future_is_in_training():
-    rng = np.random.default_rng(3)
-    lengths = np.concatenate([[0], rng.integers(3, 30, 60)])
-    times = np.concatenate([np.sort(rng.integers(0, 10_000, n)) for n in lengths[1:]])
-    items = rng.integers(1, 50, lengths.sum())
-    data = split_in_time(Sequences.from_lengths(items, lengths, times))
-    whole = Sequences.from_lengths(items, lengths, times)
-    trained, asked = [], []
-    for user in range(1, 61):
-        own, when = whole[user], times[whole.starts[user] : whole.starts[user + 1]]
-        n, m = data.train.lengths[user], data.history("test").lengths[user]
-        assert data.train[user].tolist() == own[:n].tolist()
-        trained += when[:n].tolist()
-        for split, first in (("valid", n), ("test", m)):
-            if data.targets(split)[user]:
-                assert data.targets(split)[user] == own[first]
-                asked.append(when[first])
-    assert max(trained) < min(asked)
-    assert len(trained) == pytest.approx(0.8 * len(items), abs=2)
-    with pytest.raises(ValueError, match="keep_times=True"):
-        split_in_time(Sequences.from_lengths(items, lengths))
+def test_no_item_of_the_future_is_in_training(real_data, monkeypatch):
+    monkeypatch.setenv("SEQREC_DATA", str(real_data))
+    data = load("ml-1m-in-time")
+    times, starts = data.sequences.times, data.sequences.starts[:-1]
+    asked, last = [], starts + data.train.lengths - 1
+    for split in ("valid", "test"):
+        users = data.targets(split) > 0
+        assert users.sum() > 500
+        asked.append(times[(starts + data.history(split).lengths)[users]].min())
+    assert times[last[data.train.lengths > 0]].max() < asked[0] < asked[1]
+    assert len(data.train.items) == pytest.approx(0.8 * len(times), abs=50)
 
 
 def test_the_questions_are_run_in_order_one_seed_of_all_first(tmp_path):
