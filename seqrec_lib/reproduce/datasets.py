@@ -19,5 +19,7 @@ def load(name: str) -> SASRecDataSet:
     if name != "ml-1m-in-time":
         return load_dataset(name)
     dataset = prepare(load_movielens("ml-1m"), keep_times=True)
-    dataset.split_at(*np.quantile(dataset.sequences.times, (0.8, 0.9)))
+    times = dataset.sequences.times
+    assert times is not None
+    dataset.split_at(*np.quantile(times, (0.8, 0.9)))
     return dataset
