@@ -44,7 +44,7 @@ def trained_rows(folder: Path) -> Lines:
     for place in sorted((folder / "work").glob("*__*/")):
         saved = [int(re.sub(r"\D", "", path.name)) for path in place.glob("epoch-*.pt")]
         if saved:
-            table, row, seed = place.name.split("__")
+            table, row, seed = place.name.rsplit("-", 1)[0].split("__")
             lines.append({"table": table, "row": row, "seed": int(seed), "epochs": max(saved)})
     return lines
 

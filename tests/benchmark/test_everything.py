@@ -14,8 +14,8 @@ import torch
 
 from seqrec_lib.benchmark import checks, everything, papers, steps, wheels
 from seqrec_lib.benchmark.__main__ import main
-from seqrec_lib.benchmark.everything import STEPS, Record, Step, Worker, markdown, run
-from seqrec_lib.benchmark.place import LeftOut, Place
+from seqrec_lib.benchmark.everything import STEPS, Record, Worker, markdown, run
+from seqrec_lib.benchmark.place import LeftOut, Place, Step
 
 
 @pytest.fixture
