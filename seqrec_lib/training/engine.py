@@ -6,7 +6,6 @@ fast step on a CPU to the same gradients, `parallel` the step of several process
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Self
 
 import torch
@@ -25,7 +24,7 @@ class LossSum(nn.Module):
         self,
         model: SequenceModel,
         loss: Any,
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         rows: type[PaddedRows],
     ) -> None:
         super().__init__()
@@ -39,26 +38,26 @@ class LossSum(nn.Module):
         query, shift = encoded(self.model, seq, users, rows)  # (B·T, D), (B·T,)
         shift = None if shift is None else shift.float()
         weight, target = self.model.output_embedding, batch.pos.view(-1)
-        return self.loss.total(query.float(), shift, weight, target, negatives.flatten(0, 1))
+        with torch.autocast(seq.device.type, enabled=False):  # the loss is in float32
+            return self.loss.total(query.float(), shift, weight, target, negatives.flatten(0, 1))
 
 
 class PaddedEngine:
     """The plain step.
 
     Args:
-        generator: of the dropout masks, on the model's device.
+        generator: of the dropout masks, on the model's device; None: they are drawn by `ambient`.
         precision: torch.bfloat16 runs the forward pass in bfloat16.
-        compiled: by torch.compile.
+        compiled: by torch.compile, which wants None for a generator.
         rows: how the batch is stored: `PaddedRows`, or `sdpa.FusedRows`.
-        ambient: what layers of torch draw from, nn.Dropout in a model of your own for example; None
-            leaves them torch's global generator.
+        ambient: what nn.Dropout and its like draw from; None leaves them torch's global generator.
     """
 
     def __init__(
         self,
         model: SequenceModel,
         loss: Any,
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         precision: torch.dtype = torch.float32,
         compiled: bool = False,
         rows: type[PaddedRows] = PaddedRows,
@@ -66,9 +65,7 @@ class PaddedEngine:
     ) -> None:
         self.model, self.precision, self.ambient = model, precision, ambient
         self.loss_sum = LossSum(model, loss, generator, rows)
-        self._sum: Callable[..., Tensor] = self.loss_sum
-        if compiled:
-            self._sum = torch.compile(self.loss_sum)
+        self._sum = torch.compile(self.loss_sum) if compiled else self.loss_sum
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +75,11 @@ class PaddedEngine:
 
     def step(self, batch: SampledBatch, negatives: Tensor) -> Tensor:
         """Fill the gradients; the mean loss, a scalar on the device. negatives: (B, T, K)."""
+        with drawing_from(self.ambient):
+            return self.gradients(batch, negatives)
+
+    def gradients(self, batch: SampledBatch, negatives: Tensor) -> Tensor:
+        """`step`, but for where it draws from."""
         self.model.zero_grad(set_to_none=True)
         loss = self.mean_loss(batch, negatives, (batch.pos != 0).sum())
         loss.backward()
@@ -86,5 +88,5 @@ class PaddedEngine:
     def mean_loss(self, batch: SampledBatch, negatives: Tensor, count: Tensor) -> Tensor:
         """The sum of the loss divided by the number of real targets."""
         mixed, device = self.precision != torch.float32, self.model.device.type
-        with drawing_from(self.ambient), torch.autocast(device, self.precision, enabled=mixed):
+        with torch.autocast(device, self.precision, enabled=mixed):
             return self._sum(batch, negatives) / count

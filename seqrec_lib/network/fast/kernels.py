@@ -13,23 +13,23 @@ these loops fast, and none of them changes the mathematics:
   A byte below ``threshold`` drops its element: the rate is a multiple of 1/256 and the scale of the
   survivors matches it exactly.
 
-Every function is compiled on first use (numba; kept on disk afterwards), runs without the GIL, and
-is tested against the plain padded layers. `gradients` makes torch functions of them.
+Every function is compiled on first use (`compiling`), runs without the GIL, and is tested against
+the plain padded layers. `gradients` makes torch functions of them.
 """
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from seqrec_lib.network.fast.compiling import compiled
 
 Array = np.ndarray
 
-exact = numba.njit(nogil=True, cache=True, error_model="numpy")
+# A product and the sum it goes into may be one instruction, which is quicker and rounded once.
+exact = compiled(fastmath={"contract"})
 # Sums over a row may be taken in any order (they are, in every BLAS): without leave to do so the
 # compiler cannot use vector instructions. Nothing here relies on NaN or infinity.
-sums = numba.njit(
-    nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"}
-)
+sums = compiled(fastmath={"reassoc", "contract", "nsz", "arcp"})
 
 
 @exact
@@ -51,8 +51,9 @@ def drop(x: Array, seed: np.uint64, threshold: int, out: Array) -> None:
     limit = np.uint8(threshold)
     for first in range(0, x.shape[0], 1024):
         random_bytes(seed, first // 8, words)
-        for j in range(min(1024, x.shape[0] - first)):
-            out[first + j] = x[first + j] * keep if draw[j] >= limit else np.float32(0)
+        source, target = x[first : first + 1024], out[first : first + 1024]
+        for j in range(source.shape[0]):
+            target[j] = source[j] * keep if draw[j] >= limit else np.float32(0)
 
 
 @sums
