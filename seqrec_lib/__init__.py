@@ -9,8 +9,8 @@ begin with the core, in this order; each file needs only those before it:
     training    `sampling`, `engine`, `loop`: a batch, a step, an epoch
     evaluation  `ranks`: from scores to ranks, and what a tie is
 
-`common` and `network.fast` are the machine room, `plots` draws, and `reproduce` and `benchmark`
-prove what the README claims.
+`common` and `network.fast` are the machine room, `plots` draws, `explorer` shows a model live, and
+`reproduce` and `benchmark` prove what the README claims.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from seqrec_lib.evaluation.recommendation import recommend as recommend
     from seqrec_lib.evaluation.recommendation import similar_items as similar_items
     from seqrec_lib.evaluation.recommendation import top_items as top_items
+    from seqrec_lib.explorer.page import Explorer as Explorer
+    from seqrec_lib.explorer.page import explore as explore
     from seqrec_lib.models.files import build_model as build_model
     from seqrec_lib.models.files import load_model as load_model
     from seqrec_lib.models.files import read_weights as read_weights

@@ -27,6 +27,8 @@ PUBLIC = {
     # models
     "SASREC", "SSEPT", "SASRecConfig", "SSEPTConfig", "build_model", "fit", "load_model",
     "load_trained", "read_weights", "save_model", "state_dict_for_recommenders", "trained_models",
+    # explorer
+    "Explorer", "explore",
     # training
     "BCE", "GBCE", "SSE", "Batch", "CrossEntropy", "PaddedEngine", "SampledSoftmax",
     "TrainingOptions", "WarpSampler", "steps_an_epoch",

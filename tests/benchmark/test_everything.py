@@ -235,8 +235,8 @@ def test_the_papers_rows_are_trained_once_each_and_read_back(tmp_path, monkeypat
     lines = papers.trained_rows(tmp_path)
     assert lines[0]["sampled_ndcg"] == 0.5
     assert lines[0]["paper_ndcg"] is None
-    (tmp_path / "work" / "IV__some-row__2").mkdir(parents=True)
-    (tmp_path / "work" / "IV__some-row__2" / "epoch-000017.pt").touch()
+    (tmp_path / "work" / "IV__some-row__2-0a1b2c3d").mkdir(parents=True)
+    (tmp_path / "work" / "IV__some-row__2-0a1b2c3d" / "epoch-000017.pt").touch()
     assert papers.trained_rows(tmp_path)[-1] == {
         "table": "IV", "row": "some-row", "seed": 2, "epochs": 17
     }  # fmt: skip
