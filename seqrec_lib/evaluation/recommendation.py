@@ -224,7 +224,10 @@ def top_items(
 def _user_ids(dataset: SASRecDataSet, users: Any) -> np.ndarray:
     ids = np.atleast_1d(np.asarray(users if isinstance(users, int | np.integer) else list(users)))
     if ids.size == 0 or ids.dtype.kind not in "iu":
-        raise ValueError(f"users must be user ids, whole numbers from 1, got {users!r}")
+        raise ValueError(
+            f"users must be user ids, whole numbers from 1, got {users!r}; for a history of items "
+            "say histories="
+        )
     for user in ids[(ids < 1) | (ids > dataset.usernum)]:
         raise ValueError(f"user {user} is outside 1 to {dataset.usernum}")
     for user in ids[dataset.sequences.lengths[ids] == 0]:
@@ -256,12 +259,12 @@ class _Items:
         """int ids of a history; `where` begins the messages of errors."""
         if len(items) == 0:
             raise ValueError(f"{where}it is empty; name at least one item")
+        if titles := [item for item in items if isinstance(item, str) and item not in self._found]:
+            self._found |= self._dataset.item_ids(titles)  # names all that are wrong at once
         return [self._id(item, where) for item in items]
 
     def _id(self, item: Any, where: str) -> int:
         if isinstance(item, str):
-            if item not in self._found:
-                self._found[item] = self._dataset.item_id(item)
             return self._found[item]
         if isinstance(item, bool) or not isinstance(item, int | np.integer):
             raise TypeError(f"{where}an item is an id or a title, got {item!r}")
