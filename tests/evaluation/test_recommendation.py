@@ -119,7 +119,7 @@ def test_a_list_ends_where_the_items_end():
 
 
 def test_all_titles_that_are_not_understood_are_named_at_once():
-    with pytest.raises(ValueError, match="(?s)2 titles are not clear:.*'no such'.*'nor this'"):
+    with pytest.raises(ValueError, match=r"(?s)2 titles are not clear:.*'no such'.*'nor this'"):
         recommend(Next(), dataset(), histories=["no such", "heat", "nor this"])
 
 
