@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from seqrec_lib.common.messages import PlainError
+
 _ARTICLES = "the|a|an|le|la|les|l'|il|lo|gli|i|el|los|las|der|die|das|o|os|as|un|une|una|en|den|det"
 _LAST_ARTICLE = re.compile(rf"^(?P<rest>.+), (?P<article>{_ARTICLES})$", re.IGNORECASE)
 _YEAR = re.compile(r"\(\s*(\d{4})(?:\s*[-–]\s*\d{0,4})?\s*\)\s*(?:\((?:V|TV|VG)\))?\s*$", re.I)
@@ -18,11 +20,8 @@ _ROMAN = {  # numerals → digits
 }
 
 
-class TitleError(ValueError):
-    """Titles that mean no film, or several. A notebook shows the message, without a traceback."""
-
-    def _render_traceback_(self) -> list[str]:
-        return f"{type(self).__name__}: {self}".splitlines()
+class TitleError(PlainError, ValueError):
+    """Titles that mean no film, or several."""
 
 
 class TitleIndex:
