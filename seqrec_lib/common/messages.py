@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class PlainError(Exception):
+class PlainError(BaseException):
     """A notebook shows the message of such an error, and no traceback."""
 
     def _render_traceback_(self) -> list[str]:  # IPython asks for it
