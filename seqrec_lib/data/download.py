@@ -63,7 +63,9 @@ def _named_by_variable(name: str) -> list[Path]:
     if not os.environ.get(VARIABLE):
         return []
     top = Path(os.environ[VARIABLE]).expanduser()
-    alone = list(FILES.values()).count(FILES.get(name, ())) == 1  # no other has files like these
+    alone = (
+        name in FILES and list(FILES.values()).count(FILES[name]) == 1
+    )  # no other has files like these
     return [top / name, *([top] if alone or top.name == name else [])]
 
 

@@ -43,14 +43,14 @@ def told(model: nn.Module, state: Any, verbose: bool) -> Iterator[None]:
     cell = _cell()
     if cell is not None and cell == _stopped_in["cell"]:
         raise StoppedByHandError("a training of this cell was stopped: so no other one is begun")
-    before = getattr(model, "_trained_until", None)
-    goes_on = before is not None and before[1] == _fingerprint(model)
-    if goes_on and not state.epochs and verbose:
+    epochs, weights = getattr(model, "_trained_until", (0, None))
+    goes_on = not state.epochs and weights == _fingerprint(model)
+    if goes_on and verbose:
         print(
-            f"This model was trained for {before[0]} epochs already, and goes on from there. "
+            f"This model was trained for {epochs} epochs already, and goes on from there. "
             "To start afresh, make the model anew."
         )
-    earlier = before[0] if goes_on and not state.epochs else 0
+    earlier = epochs if goes_on else 0
     try:
         yield
     finally:
