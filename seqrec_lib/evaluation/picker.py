@@ -37,8 +37,9 @@ class FilmTable:
             shown = (f"<{tag} {_LEFT}>{html.escape(text)}</{tag}>" for text in cells)
             return f"<tr>{''.join(shown)}</tr>"
 
+        names = [str(name) for name in self.table]
         rows = "".join(row(cells, "td") for cells in self.table.to_numpy().tolist())
-        return f"<table><thead>{row(list(self.table), 'th')}</thead><tbody>{rows}</tbody></table>"
+        return f"<table><thead>{row(names, 'th')}</thead><tbody>{rows}</tbody></table>"
 
 
 def film_table(dataset: SASRecDataSet, **lists: pd.DataFrame) -> FilmTable:
