@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from seqrec_lib.common.checks import knows_all
+from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
@@ -204,7 +205,8 @@ def top_items(
     scores = torch.full((len(ids), k), -torch.inf)
     # users of similar length together need little padding
     order = torch.from_numpy(histories.lengths[users]).argsort(descending=True, stable=True)
-    with torch.no_grad():
+    advice = says_what_to_lower("recommending", "halve batch_size", batch_size=batch_size, k=k)
+    with torch.no_grad(), advice:
         for rows in order.split(batch_size):
             score, history = score_histories(scorer, histories, ids[rows], known_users=known_users)
             if exclude_seen:

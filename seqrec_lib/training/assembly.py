@@ -291,8 +291,8 @@ def _agree(
 def _advice(model: SequenceModel, options: TrainingOptions) -> Any:
     return says_what_to_lower(
         "training",
-        "halve batch_size; else lower seq_max_len, take a loss with negatives, or "
-        "precision='bfloat16'",
+        "halve batch_size; else lower seq_max_len, take a loss with fewer negatives (cross-entropy "
+        "scores every item), or precision='bfloat16'",
         batch_size=options.batch_size,
         seq_max_len=model.seq_max_len,
         loss=options.objective,
