@@ -202,7 +202,7 @@ def top_items(
     batch_size = max(1, min(batch_size, _SCORES_AT_ONCE // (scorer.item_num + 1)))
     ids = torch.as_tensor(users, dtype=torch.int64)
     items = torch.zeros(len(ids), k, dtype=torch.int64)
-    scores = torch.full((len(ids), k), -torch.inf)
+    scores = torch.full((len(ids), k), -torch.inf, dtype=torch.float32)
     # users of similar length together need little padding
     order = torch.from_numpy(histories.lengths[users]).argsort(descending=True, stable=True)
     advice = says_what_to_lower("recommending", "halve batch_size", batch_size=batch_size, k=k)

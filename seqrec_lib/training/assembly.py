@@ -107,14 +107,19 @@ def _validated(
 def _make_trainable(model: SequenceModel) -> None:
     """Weights side by side in memory: Adam's fused loop walks over weight and gradient as one.
 
-    Raises ValueError for a model that has none to train.
+    Raises ValueError for a model that has none to train, or has 16-bit ones.
     """
     if not any(weight.requires_grad for weight in model.parameters()):
         raise ValueError(
             f"no weight of this {type(model).__name__} has requires_grad=True: there is nothing to "
             "train; model.requires_grad_() thaws them all"
         )
-    for weight in model.parameters():
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and weight.dtype.itemsize < 4:
+            raise ValueError(
+                f"{name} is {weight.dtype}, for which most of Adam's steps are too small: train "
+                "after model.float(); precision='bfloat16' then computes in 16 bits where it can"
+            )
         weight.data = weight.data.contiguous()  # itself, where it is so already
 
 
