@@ -21,6 +21,7 @@ from seqrec_lib.network.fast.fitness import fits_packed
 from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.network.rows import PaddedRows
 from seqrec_lib.network.sdpa import FusedRows
+from seqrec_lib.training.adam import Adam
 from seqrec_lib.training.checkpoints import CheckpointFolder
 from seqrec_lib.training.engine import PaddedEngine
 from seqrec_lib.training.loop import Run, TrainingState
@@ -189,14 +190,12 @@ def engine_for(
     return PagedEngine(engine, model) if paged else engine
 
 
-def optimizer_for(model: SequenceModel, options: TrainingOptions) -> torch.optim.Adam | RowwiseAdam:
+def optimizer_for(model: SequenceModel, options: TrainingOptions) -> Adam | RowwiseAdam:
     """Adam for all weights, or row by row for the embedding tables."""
     rate, betas, epsilon = options.learning_rate, options.betas, options.epsilon
     if options.tables == "sparse":
         return RowwiseAdam(model, rate, betas, epsilon, model.l2_reg)
-    return torch.optim.Adam(
-        model.parameters(), rate, betas, epsilon, weight_decay=model.l2_reg, fused=True
-    )
+    return Adam(model.parameters(), rate, betas, epsilon, model.l2_reg)
 
 
 class _GeneratorState:
@@ -207,7 +206,7 @@ class _GeneratorState:
 
 
 def _states(
-    optimizer: torch.optim.Adam | RowwiseAdam,
+    optimizer: Adam | RowwiseAdam,
     source: WarpSampler | ForeignSampler,
     draws: Draws,
 ) -> dict[str, Any]:
