@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec_lib.common.checks import knows_all
+from seqrec_lib.common.checks import finite_scores, knows_all
 from seqrec_lib.common.distributed import current
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.data.dataset import SASRecDataSet
@@ -24,12 +24,17 @@ from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.data.unseen import Complement
 from seqrec_lib.data.weighted import WeightedComplement
-from seqrec_lib.evaluation.ranks import Ranks, Scorer, rank_of_target
+from seqrec_lib.evaluation.ranks import Ranks, Scorer, counted
 from seqrec_lib.evaluation.scoring import score_histories
 
 _RELEASED_USERS = 10_000  # the papers' code evaluates no more
 _SCORES_AT_ONCE = 2**25  # 128 MiB of float32
 _USERS_AT_ONCE = 2**14  # for which negatives are drawn
+_HISTORY: dict[bool | str, str] = {  # for the protocol, by exclude_seen
+    True: "left out",
+    False: "competes",
+    "training": "its training items left out",
+}
 _NOT_AS_RELEASED = (
     "as_released is the authors' rule, which repeats negatives, draws them uniformly and may draw "
     "the validation item: drop as_released, or exclude_valid, replace=False and popularity_weighted"
@@ -152,10 +157,9 @@ def candidate_ranks(
     knows_all(scorer, dataset)
     histories = dataset.history(candidates.protocol["split"])
 
-    def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, Tensor]:
-        drawn = candidates.items[rows]
-        scores, _ = score_histories(scorer, histories, users, drawn)
-        return rank_of_target(scores, 0, users)
+    def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, ...]:
+        scores, *_ = score_histories(scorer, histories, users, candidates.items[rows])
+        return counted(scores, 0)
 
     better, tied = _in_batches(histories, candidates.users, rank, batch_size)
     if candidates.protocol["as released"]:
@@ -195,7 +199,7 @@ def full_ranks(
     scorer: Scorer,
     dataset: HasSplit,
     split: str = "test",
-    exclude_seen: bool = True,
+    exclude_seen: bool | str = True,
     batch_size: int = 256,
 ) -> Ranks:
     """Rank every user's target among all items.
@@ -203,35 +207,42 @@ def full_ranks(
     Args:
         split: see `sampled_ranks`.
         exclude_seen: leave out what is in the user's history (everything before the target). The
-            target competes even where the history holds it.
+            target competes even where the history holds it. "training" leaves out the training
+            items alone: what stays is what `sampled_candidates` draws from.
         batch_size: users scored at once; fewer where the items are so many that the scores would
             take more than 128 MiB.
     """
+    if exclude_seen not in (True, False, "training"):
+        raise ValueError(f"exclude_seen={exclude_seen!r} must be True, False or 'training'")
     dataset = as_dataset(dataset)
     knows_all(scorer, dataset)
     histories = dataset.history(split)
+    left_out = dataset.train if exclude_seen == "training" else histories
     targets = torch.from_numpy(dataset.targets(split))
     ranked = _first_of_several(dataset, split)
     users = targets.nonzero().squeeze(1)
     batch_size = min(batch_size, max(1, _SCORES_AT_ONCE // (scorer.item_num + 1)))
 
-    def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, Tensor]:
-        scores, shown = score_histories(scorer, histories, users)
-        target = targets[users].to(scores.device)
+    def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, ...]:
+        asked = [targets[users]]
+        if exclude_seen == "training":
+            asked.append(torch.from_numpy(left_out.padded(users.numpy())))
+        scores, shown, there = score_histories(scorer, histories, users, beside=asked)
+        target, shown = there[0], there[-1] if len(there) > 1 else shown
         # padding is no item: put there the target, which competes whatever is said
         seen = torch.where(shown == 0, target.unsqueeze(1), shown) - 1
         columns = scores[:, 1 : dataset.itemnum + 1]  # (B, I), column i is item i + 1
-        return rank_of_target(columns, target - 1, users, seen if exclude_seen else None)
+        return counted(columns, target - 1, seen if exclude_seen else None)
 
     better, tied = _in_batches(histories, users, rank, batch_size)
     among = np.full(len(better), dataset.itemnum)
     if exclude_seen:
-        before = Complement(histories, dataset.itemnum, also=[targets.numpy()])
+        before = Complement(left_out, dataset.itemnum, also=[targets.numpy()])
         among = before.count(users).numpy() + 1
     protocol = {
         "protocol": "full",
         "split": split,
-        "history": "left out" if exclude_seen else "competes",
+        "history": _HISTORY[exclude_seen],
         "ties": "random order",
         **ranked,
     }
@@ -241,26 +252,31 @@ def full_ranks(
 def _in_batches(
     histories: Sequences,
     users: Tensor,
-    rank: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    rank: Callable[[Tensor, Tensor], tuple[Tensor, ...]],
     batch_size: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Call rank(rows, users[rows]) for users of similar history length at a time.
+    """Call rank(rows, users[rows]), which is `ranks.counted`, for users of similar history length.
 
     Users sorted by length need little padding; the longest come first, so that what does not fit
     into memory fails at once and not at the end. Several processes take every other batch each.
+    The counts stay where they are until all are made: the host waits for a GPU once.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     lengths = torch.from_numpy(histories.lengths)[users]
-    order = lengths.argsort(descending=True, stable=True)
     world = current()
-    better, tied = torch.zeros(2, len(users), dtype=torch.int64)
+    order = lengths.argsort(descending=True, stable=True).split(batch_size)
+    order = order[world.rank :: world.size]
     advice = says_what_to_lower(
         "scoring users", "halve it (in `evaluate`: eval_batch_size)", batch_size=batch_size
     )
     with torch.no_grad(), advice:
-        for rows in order.split(batch_size)[world.rank :: world.size]:
-            better[rows], tied[rows] = (counts.cpu() for counts in rank(rows, users[rows]))
+        parts = [torch.stack(rank(rows, users[rows])) for rows in order]  # each (3, B)
+    better, tied = torch.zeros(2, len(users), dtype=torch.int64)
+    if parts:  # with more processes than batches, some have none
+        rows, (*counts, fault) = torch.cat(order), torch.cat(parts, dim=1).cpu()
+        finite_scores(fault, users[rows])
+        better[rows], tied[rows] = counts
     world.all_reduce_([better, tied])
     return better.numpy(), tied.numpy()
 
