@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 
 from seqrec_lib.common.checks import one_of
+from seqrec_lib.data.columns import refuse_damaged_text
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.data.interactions import check_interactions, stable_order, times_of
+from seqrec_lib.data.interactions import as_table, check_interactions, stable_order, times_of
 from seqrec_lib.data.movielens import MovieLens
+from seqrec_lib.data.report import preparation_report, print_report
 from seqrec_lib.data.sequences import Sequences
 
 
@@ -26,10 +28,11 @@ def filter_ratings(
 
     Raises ValueError for a missing column or value, a negative count, or when nothing is left.
     """
-    rows = check_interactions(ratings)
+    ratings = as_table(ratings)
+    rows = check_interactions(ratings, with_time=False)
     user, _ = _codes(rows["user"], "user")
     item, _ = _codes(rows["item"], "item")
-    kept = _kept_rows(user, item, min_item_count, min_user_count, until_stable)
+    kept, _ = _kept_rows(user, item, min_item_count, min_user_count, until_stable)
     return ratings if kept is None else ratings.iloc[kept]
 
 
@@ -43,6 +46,7 @@ def prepare(
     ties: Literal["file", "item", "random"] = "file",
     seed: int | None = None,
     keep_times: bool = False,
+    verbose: bool | None = None,
 ) -> SASRecDataSet:
     """Filter ratings, order each user's by time and number users and items from 1.
 
@@ -57,13 +61,19 @@ def prepare(
         a user's rows are all ties.
     keep_times: keep the times, too, in `sequences.times` and `train.times`: 16 more bytes an
         interaction.
+    verbose: print the report; None prints that of your own tables, and not that of a release.
+
+    `report` of the data set is a table of what became of the rows: which rule dropped how many, how
+    many are repeats and ties, are held out, and are trained on.
 
     Users and items that are left get the ids 1, 2, … in the order of their raw ids; the raw ids
     are in `raw_users` and `items["raw_id"]`.
 
-    Raises ValueError for a missing column or value, when the filter leaves nothing, and for
-    keep_times without a time column.
+    Raises ValueError for a missing column or value, for a column of times that is not called
+    "time", for numbers that a spreadsheet has rounded, when the filter leaves nothing, where no id
+    is found in `items`, and for keep_times without a time column.
     """
+    verbose = not isinstance(ratings, MovieLens) if verbose is None else verbose
     if isinstance(ratings, MovieLens):
         items = ratings.items if items is None else items
         ratings = ratings.ratings
@@ -75,23 +85,29 @@ def prepare(
     user, raw_users = _codes(rows["user"], "user")
     item, raw_items = _codes(rows["item"], "item")
     time = times_of(rows, keep_times)
-    kept = _kept_rows(user, item, min_item_count, min_user_count, until_stable)
+    read = user, item
+    kept, dropped = _kept_rows(user, item, min_item_count, min_user_count, until_stable)
     if kept is not None:
         user, raw_users = _renumber(user[kept], raw_users)
         item, raw_items = _renumber(item[kept], raw_items)
         time = None if time is None else time[kept]
 
     order = _order(user, item, time, ties, seed)
-    item += 1
     lengths = np.zeros(len(raw_users) + 1, dtype=np.int64)
     lengths[1:] = np.bincount(user, minlength=len(raw_users))
-    kept_times = time[order] if time is not None and keep_times else None
-    return SASRecDataSet(
-        sequences=Sequences.from_lengths(item[order], lengths, kept_times),
+    time = None if time is None else time[order]
+    sequences = Sequences.from_lengths(item[order] + 1, lengths, time if keep_times else None)
+    dataset = SASRecDataSet(
+        sequences=sequences,
         itemnum=len(raw_items),
         items=_item_table(raw_items, items),
         raw_users=np.append(np.zeros(1, dtype=raw_users.dtype), raw_users),  # entry 0: no user
     )
+    nameless = None if items is None else ~np.isin(raw_items, items.index)
+    dataset.report = preparation_report(read, dropped, sequences, time, nameless)
+    if verbose:
+        print_report(dataset.report)
+    return dataset
 
 
 def _codes(values: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -112,6 +128,7 @@ def _codes(values: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
             f"column {name!r} mixes kinds of ids ({kind}); make them all numbers or text"
         )
     codes, found = pd.factorize(values, sort=True)
+    refuse_damaged_text(found, name)
     return codes.astype(np.int32), np.asarray(found)
 
 
@@ -124,22 +141,25 @@ def _renumber(codes: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def _kept_rows(
     user: np.ndarray, item: np.ndarray, min_item: int, min_user: int, until_stable: bool
-) -> np.ndarray | None:
-    """The numbers of the rows that stay, in order, or None when all do."""
+) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+    """The numbers of the rows that stay, in order, or None when all do; those dropped, by rule."""
     for name, count in (("min_item_count", min_item), ("min_user_count", min_user)):
         if count < 0:
             raise ValueError(f"{name}={count} must not be negative")
+    by_item, by_user = f"min_item_count={min_item}", f"min_user_count={min_user}"
+    dropped: dict[str, list[np.ndarray]] = {by_item: [], by_user: []}
     rows = np.arange(len(item))  # the numbers of the rows still in
     while True:
         item_counts, user_counts = np.bincount(item[rows]), np.bincount(user[rows])
-        good = (item_counts[item[rows]] >= min_item) & (user_counts[user[rows]] >= min_user)
-        before, rows = len(rows), rows[good]
+        rare, short = item_counts[item[rows]] < min_item, user_counts[user[rows]] < min_user
+        dropped[by_item].append(rows[rare])
+        dropped[by_user].append(rows[short & ~rare])
+        before, rows = len(rows), rows[~(rare | short)]
         if len(rows) == 0:
-            raise ValueError(
-                f"no row is left with min_item_count={min_item}, min_user_count={min_user}"
-            )
+            raise ValueError(f"no row is left with {by_item}, {by_user}")
         if len(rows) == before or not until_stable:
-            return rows if len(rows) < len(item) else None
+            gone = {rule: np.concatenate(parts) for rule, parts in dropped.items()}
+            return rows if len(rows) < len(item) else None, gone
 
 
 def _order(
@@ -167,6 +187,7 @@ def _item_table(raw_items: np.ndarray, items: pd.DataFrame | None) -> pd.DataFra
         if not items.index.is_unique:
             twice = items.index[items.index.duplicated()][0]
             raise ValueError(f"items must have one row for each raw id; {twice} has several")
+        _check_same_ids(raw_items, items.index)
         known = items.reindex(raw_items).set_index(index)
         table["title"] = known["title"].astype("str").where(known["title"].notna(), unknown)
         if "genres" in known:
@@ -174,3 +195,19 @@ def _item_table(raw_items: np.ndarray, items: pd.DataFrame | None) -> pd.DataFra
         if "year" in known:
             table["year"] = known["year"].astype("Int64")
     return table[["title", "genres", "year", "raw_id"]]
+
+
+def _check_same_ids(raw_items: np.ndarray, index: pd.Index) -> None:
+    """A ValueError where no item of the log is in the table of items: all titles would be lost."""
+    if index.isin(raw_items).any():
+        return
+    kinds = ["text" if isinstance(x[0], str) else "numbers" for x in (raw_items, index) if len(x)]
+    advice = "index it by the items' ids: items.set_index(...)"
+    if kinds == ["text", "numbers"]:
+        advice = "items.index = items.index.astype(str) makes them alike"
+    elif kinds == ["numbers", "text"]:
+        advice = "items.index = items.index.astype(int) makes them alike"
+    raise ValueError(
+        f"no item of the log is in the index of items: the log has {raw_items[0]!r} and so on, the "
+        f"index {index[:1].tolist()}; {advice}"
+    )
