@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from seqrec_lib.data.dataset import SASRecDataSet as SASRecDataSet
     from seqrec_lib.data.loading import load_dataset as load_dataset
     from seqrec_lib.data.loading import load_for_notebook as load_for_notebook
+    from seqrec_lib.data.logs import read_log as read_log
     from seqrec_lib.data.movielens import load_movielens as load_movielens
     from seqrec_lib.data.padding import pad_sequences as pad_sequences
     from seqrec_lib.data.preparation import filter_ratings as filter_ratings

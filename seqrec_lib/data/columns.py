@@ -27,6 +27,17 @@ def columns_like(role: str, columns: Iterable[object]) -> list[str]:
     return [c for c in columns if isinstance(c, str) and re.sub(r"[\W_]+", "", c.lower()) in known]
 
 
+def times_among(table: pd.DataFrame) -> list[str]:
+    """The columns that hold times by their name, by their type, or by the look of the first row."""
+    found = columns_like("time", table.columns)
+    for name, column in table.items():
+        first = column.iloc[0] if len(column) else None
+        dated = pd.api.types.is_datetime64_any_dtype(column)
+        if dated or (isinstance(first, str) and re.match(r"\d{4}-\d\d-\d\d", first)):
+            found.append(str(name))
+    return list(dict.fromkeys(found))
+
+
 def refuse_damaged_text(texts: Iterable[object], name: str) -> None:
     """A ValueError for a number such as 1.23457E+12, whose last digits are lost, and for no text.
 
@@ -52,7 +63,9 @@ def plain_ids(ids: pd.Series, name: str) -> pd.Series:
         ids = ids.astype(ids.cat.categories.dtype)
     if ids.dtype.kind == "f":
         values = ids.to_numpy(np.float64)
-        wrong = (values % 1 != 0) | (np.abs(values) >= _DIGITS.get(ids.dtype.itemsize, 2**53))
+        wrong = (values % 1 != 0) | (
+            np.abs(values) >= _DIGITS.get(getattr(ids.dtype, "itemsize", 8), 2**53)
+        )
         if wrong.any():
             first = float(values[wrong][0])
             why = "is not whole" if first % 1 != 0 else f"is a {ids.dtype} that has lost digits"
@@ -92,7 +105,7 @@ def plain_times(times: pd.Series, name: str = "time") -> pd.Series:
                 f"column {name!r} must hold finite numbers or dates, not {values[row]} as in row "
                 f"{row}"
             )
-        if np.abs(values).max() >= _DIGITS.get(times.dtype.itemsize, np.inf):
+        if np.abs(values).max() >= _DIGITS.get(getattr(times.dtype, "itemsize", 8), np.inf):
             raise ValueError(
                 f"column {name!r} is {times.dtype}, which has lost the seconds of such times: read "
                 "the file again with int64 or float64"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from seqrec_lib.common.ids import LARGEST_ID, refuse_sparse_ids
-from seqrec_lib.data.columns import columns_like, plain_ids, plain_times
+from seqrec_lib.data.columns import columns_like, plain_ids, plain_times, times_among
 from seqrec_lib.data.sequences import Sequences
 
 
@@ -40,18 +40,18 @@ def check_interactions(rows: pd.DataFrame, with_time: bool = True) -> pd.DataFra
             raise ValueError(_missing(name, rows))
     if with_time and "time" not in rows.columns:
         _refuse_other_times(rows)
-    names = [name for name in ("user", "item", "time") if name in rows.columns]
-    rows = rows[names if with_time else names[:2]]
+    names = ["user", "item", "time"] if with_time and "time" in rows.columns else ["user", "item"]
+    rows = rows[names]
     if rows.columns.has_duplicates:
         raise ValueError(f"a column name stands twice: {list(rows.columns)}")
     if len(rows) == 0:
         raise ValueError("the table has no rows")
-    for name in rows:
+    for name in names:
         empty = rows[name].isna().to_numpy()
         if empty.any():
             raise ValueError(f"column {name!r} has no value in row {int(empty.argmax())}")
     plain = {name: plain_ids(rows[name], name) for name in ("user", "item")}
-    if "time" in rows:
+    if "time" in names:
         plain["time"] = plain_times(rows["time"])
     return pd.DataFrame(plain)
 
@@ -64,8 +64,7 @@ def _missing(name: str, rows: pd.DataFrame) -> str:
 
 def _refuse_other_times(rows: pd.DataFrame) -> None:
     """A ValueError where there is a time under another name: the order would not follow it."""
-    dated = [c for c in rows.columns if pd.api.types.is_datetime64_any_dtype(rows[c])]
-    found = list(dict.fromkeys([*columns_like("time", rows.columns), *dated]))
+    found = times_among(rows)
     if found:
         raise ValueError(
             f"there is no column 'time', but {', '.join(map(repr, found))} looks like one: "
