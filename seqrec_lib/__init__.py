@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from seqrec_lib.data.padding import pad_sequences as pad_sequences
     from seqrec_lib.data.preparation import filter_ratings as filter_ratings
     from seqrec_lib.data.preparation import prepare as prepare
+    from seqrec_lib.data.preparation import prepare_split as prepare_split
     from seqrec_lib.data.readers import read_interactions as read_interactions
     from seqrec_lib.data.sample.world import make_sample as make_sample
     from seqrec_lib.data.sequences import Sequences as Sequences

@@ -20,6 +20,7 @@ PUBLIC = {
     # data
     "Complement", "SASRecDataSet", "Sequences", "filter_ratings", "load_dataset",
     "load_for_notebook", "load_movielens", "make_sample", "pad_sequences", "prepare",
+    "prepare_split",
     "read_interactions", "read_log",
     # network
     "Encoder", "EncoderLayer", "FusedRows", "LayerNormalization", "MultiHeadAttention",

@@ -10,7 +10,7 @@ from seqrec_lib.data.columns import refuse_damaged_text
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.interactions import as_table, check_interactions, stable_order, times_of
 from seqrec_lib.data.movielens import MovieLens
-from seqrec_lib.data.report import preparation_report, print_report
+from seqrec_lib.data.report import preparation_report, print_report, split_report
 from seqrec_lib.data.sequences import Sequences
 
 
@@ -105,6 +105,51 @@ def prepare(
     )
     nameless = None if items is None else ~np.isin(raw_items, items.index)
     dataset.report = preparation_report(read, dropped, sequences, time, nameless)
+    if verbose:
+        print_report(dataset.report)
+    return dataset
+
+
+def prepare_split(
+    train: pd.DataFrame,
+    valid: pd.DataFrame | None,
+    test: pd.DataFrame,
+    items: pd.DataFrame | None = None,
+    *,
+    verbose: bool = True,
+) -> SASRecDataSet:
+    """A data set from a split that is there already, as three tables.
+
+    train, valid, test: tables as `prepare` takes them; None for no validation. Each user's rows are
+        sorted by time within their part, or keep their order where no table has times. Nothing is
+        dropped. A part may hold several items of a user: the first is ranked.
+    items: see `prepare`.
+    verbose: print the report, which says how many rows of valid and test are of users or items
+        without training rows: those users are not evaluated, those items cannot be learned.
+
+    Raises ValueError as `prepare`, and where some tables have times and others not.
+    """
+    given = {"train": train, "valid": valid, "test": test}
+    tables = {name: check_interactions(t) for name, t in given.items() if t is not None}
+    timed = {name: "time" in table for name, table in tables.items()}
+    if len(set(timed.values())) > 1:
+        raise ValueError(f"either all tables have a column 'time' or none; now {timed}")
+    rows = pd.concat(tables.values())
+    (user, raw_users), (item, raw_items) = (_codes(rows[x], x) for x in ("user", "item"))
+    first, parts, sequences = 0, {}, []
+    for name in given:
+        table = tables.get(name, rows.iloc[:0])
+        here = slice(first, first + len(table))
+        first += len(table)
+        parts[name] = user[here], item[here]
+        order = stable_order(user[here], times_of(table, keep_times=False))
+        lengths = np.append(0, np.bincount(user[here], minlength=len(raw_users)))
+        sequences.append(Sequences.from_lengths(item[here][order] + 1, lengths))
+    dataset = SASRecDataSet.from_split(
+        *sequences, len(raw_users), len(raw_items), _item_table(raw_items, items)
+    )
+    dataset.raw_users = np.append(np.zeros(1, dtype=raw_users.dtype), raw_users)
+    dataset.report = split_report(parts)
     if verbose:
         print_report(dataset.report)
     return dataset

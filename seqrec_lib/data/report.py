@@ -42,10 +42,31 @@ def preparation_report(
     }
     if nameless is not None:
         lines["- of items that the table of items lacks"] = _where(kept, nameless[kept[1] - 1])
-    columns = ["rows", "share", "users", "items"]
-    counts = [
-        (len(u), len(u) / len(read[0]), _different(u), _different(i)) for u, i in lines.values()
+    return _counted(lines, len(read[0]))
+
+
+def split_report(parts: Mapping[str, Rows]) -> pd.DataFrame:
+    """The same of a split that was given: parts are "train", "valid" and "test"."""
+    known = [
+        np.zeros(1 + max(int(x[i].max(initial=0)) for x in parts.values()), bool) for i in (0, 1)
     ]
+    for codes, seen in zip(parts["train"], known, strict=True):
+        seen[codes] = True
+    lines: dict[str, Rows] = dict(parts)
+    for name in ("valid", "test"):
+        user, item = parts[name]
+        lines[f"- {name}, of users without training rows: not evaluated"] = _where(
+            parts[name], ~known[0][user]
+        )
+        lines[f"- {name}, of items without training rows: not learned"] = _where(
+            parts[name], ~known[1][item]
+        )
+    return _counted(lines, sum(len(user) for user, _ in parts.values()))
+
+
+def _counted(lines: Mapping[str, Rows], read: int) -> pd.DataFrame:
+    columns = ["rows", "share", "users", "items"]
+    counts = [(len(u), len(u) / read, _different(u), _different(i)) for u, i in lines.values()]
     return pd.DataFrame(counts, index=list(lines), columns=columns)
 
 
