@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from seqrec_lib.common.checks import one_of
-from seqrec_lib.data.columns import refuse_damaged_text
+from seqrec_lib.data.coding import coded, from_1
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.interactions import as_table, check_interactions, stable_order, times_of
 from seqrec_lib.data.movielens import MovieLens
@@ -30,9 +30,8 @@ def filter_ratings(
     """
     ratings = as_table(ratings)
     rows = check_interactions(ratings, with_time=False)
-    user, _ = _codes(rows["user"], "user")
-    item, _ = _codes(rows["item"], "item")
-    kept, _ = _kept_rows(user, item, min_item_count, min_user_count, until_stable)
+    read = coded(rows, keep_times=False)
+    kept, _ = _kept_rows(read.user, read.item, min_item_count, min_user_count, until_stable)
     return ratings if kept is None else ratings.iloc[kept]
 
 
@@ -77,37 +76,23 @@ def prepare(
     if isinstance(ratings, MovieLens):
         items = ratings.items if items is None else items
         ratings = ratings.ratings
-    rows = check_interactions(ratings)
-    one_of("ties", ties, ("file", "item", "random"))
-    if (ties == "random") != (seed is not None):
-        raise ValueError(f"ties={ties!r} with seed={seed}: ties='random' alone needs a seed")
-
-    user, raw_users = _codes(rows["user"], "user")
-    item, raw_items = _codes(rows["item"], "item")
-    time = times_of(rows, keep_times)
-    read = user, item
-    kept, dropped = _kept_rows(user, item, min_item_count, min_user_count, until_stable)
-    if kept is not None:
-        user, raw_users = _renumber(user[kept], raw_users)
-        item, raw_items = _renumber(item[kept], raw_items)
-        time = None if time is None else time[kept]
-
-    order = _order(user, item, time, ties, seed)
-    lengths = np.zeros(len(raw_users) + 1, dtype=np.int64)
-    lengths[1:] = np.bincount(user, minlength=len(raw_users))
-    time = None if time is None else time[order]
-    sequences = Sequences.from_lengths(item[order] + 1, lengths, time if keep_times else None)
+    _check_ties(ties, seed)
+    read = coded(check_interactions(ratings), keep_times)
+    kept, dropped = _kept_rows(read.user, read.item, min_item_count, min_user_count, until_stable)
+    left = read if kept is None else read.only(kept)
+    order = _order(left.user, left.item, left.time, ties, seed)
+    time = None if left.time is None else left.time[order]
+    lengths = np.append(0, np.bincount(left.user, minlength=len(left.raw_users)))
+    sequences = Sequences.from_lengths(left.item[order] + 1, lengths, time if keep_times else None)
     dataset = SASRecDataSet(
         sequences=sequences,
-        itemnum=len(raw_items),
-        items=_item_table(raw_items, items),
-        raw_users=np.append(np.zeros(1, dtype=raw_users.dtype), raw_users),  # entry 0: no user
+        itemnum=len(left.raw_items),
+        items=_item_table(left.raw_items, items),
+        raw_users=from_1(left.raw_users),
     )
-    nameless = None if items is None else ~np.isin(raw_items, items.index)
-    dataset.report = preparation_report(read, dropped, sequences, time, nameless)
-    if verbose:
-        print_report(dataset.report)
-    return dataset
+    nameless = None if items is None else ~np.isin(left.raw_items, items.index)
+    report = preparation_report((read.user, read.item), dropped, sequences, time, nameless)
+    return _reported(dataset, report, verbose)
 
 
 def prepare_split(
@@ -135,7 +120,7 @@ def prepare_split(
     if len(set(timed.values())) > 1:
         raise ValueError(f"either all tables have a column 'time' or none; now {timed}")
     rows = pd.concat(tables.values())
-    (user, raw_users), (item, raw_items) = (_codes(rows[x], x) for x in ("user", "item"))
+    user, item, raw_users, raw_items, _ = coded(rows, keep_times=False)
     first, parts, sequences = 0, {}, []
     for name in given:
         table = tables.get(name, rows.iloc[:0])
@@ -148,40 +133,15 @@ def prepare_split(
     dataset = SASRecDataSet.from_split(
         *sequences, len(raw_users), len(raw_items), _item_table(raw_items, items)
     )
-    dataset.raw_users = np.append(np.zeros(1, dtype=raw_users.dtype), raw_users)
-    dataset.report = split_report(parts)
+    dataset.raw_users = from_1(raw_users)
+    return _reported(dataset, split_report(parts), verbose)
+
+
+def _reported(dataset: SASRecDataSet, report: pd.DataFrame, verbose: bool) -> SASRecDataSet:
+    dataset.report = report
     if verbose:
-        print_report(dataset.report)
+        print_report(report)
     return dataset
-
-
-def _codes(values: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Number raw ids 0, 1, … in their order: (N,) int32 codes and the raw ids by code."""
-    raw = values.to_numpy()
-    if raw.dtype.kind in "iu":
-        low, high = int(raw.min()), int(raw.max())
-        if high - low < 2 * len(raw) + 1_000_000:  # a table over the range beats a sort
-            present = np.zeros(high - low + 1, dtype=bool)
-            present[raw - low] = True
-            code = np.cumsum(present, dtype=np.int32) - 1
-            return code[raw - low], (np.flatnonzero(present) + low).astype(raw.dtype)
-        unique, inverse = np.unique(raw, return_inverse=True)
-        return inverse.astype(np.int32), unique
-    kind = pd.api.types.infer_dtype(values)
-    if kind.startswith("mixed"):
-        raise ValueError(
-            f"column {name!r} mixes kinds of ids ({kind}); make them all numbers or text"
-        )
-    codes, found = pd.factorize(values, sort=True)
-    refuse_damaged_text(found, name)
-    return codes.astype(np.int32), np.asarray(found)
-
-
-def _renumber(codes: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Close the gaps that a filter has left in codes (N,), and drop their raw ids."""
-    present = np.zeros(len(raw), dtype=bool)
-    present[codes] = True
-    return (np.cumsum(present, dtype=np.int32) - 1)[codes], raw[present]
 
 
 def _kept_rows(
@@ -205,6 +165,12 @@ def _kept_rows(
         if len(rows) == before or not until_stable:
             gone = {rule: np.concatenate(parts) for rule, parts in dropped.items()}
             return rows if len(rows) < len(item) else None, gone
+
+
+def _check_ties(ties: str, seed: int | None) -> None:
+    one_of("ties", ties, ("file", "item", "random"))
+    if (ties == "random") != (seed is not None):
+        raise ValueError(f"ties={ties!r} with seed={seed}: ties='random' alone needs a seed")
 
 
 def _order(
