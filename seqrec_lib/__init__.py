@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from seqrec_lib.data.unseen import Complement as Complement
     from seqrec_lib.evaluation.baselines import ItemKNN as ItemKNN
     from seqrec_lib.evaluation.baselines import MarkovChain as MarkovChain
+    from seqrec_lib.evaluation.baselines import PersonalPopularity as PersonalPopularity
     from seqrec_lib.evaluation.baselines import Popularity as Popularity
+    from seqrec_lib.evaluation.candidates import sampled_candidates as sampled_candidates
     from seqrec_lib.evaluation.metrics import compare as compare
     from seqrec_lib.evaluation.metrics import summarise as summarise
     from seqrec_lib.evaluation.metrics import user_values as user_values
@@ -56,7 +58,6 @@ if TYPE_CHECKING:
     from seqrec_lib.evaluation.protocols import protocol_table as protocol_table
     from seqrec_lib.evaluation.ranking import candidate_ranks as candidate_ranks
     from seqrec_lib.evaluation.ranking import full_ranks as full_ranks
-    from seqrec_lib.evaluation.ranking import sampled_candidates as sampled_candidates
     from seqrec_lib.evaluation.ranking import sampled_ranks as sampled_ranks
     from seqrec_lib.evaluation.ranks import Ranks as Ranks
     from seqrec_lib.evaluation.ranks import Scorer as Scorer
