@@ -23,6 +23,7 @@ from seqrec_lib.network.rows import PaddedRows
 from seqrec_lib.network.sdpa import FusedRows
 from seqrec_lib.training.checkpoints import CheckpointFolder
 from seqrec_lib.training.engine import PaddedEngine
+from seqrec_lib.training.fitting_sampler import fitting_sampler
 from seqrec_lib.training.loop import Run, TrainingState
 from seqrec_lib.training.loss_batches import Batches, ForeignSampler, Sampler, adapted
 from seqrec_lib.training.losses import Within
@@ -39,7 +40,7 @@ Engine = PackedEngine | PaddedEngine | PagedEngine | ContractEngine
 def train(
     model: SequenceModel,
     dataset: HasSplit,
-    sampler: Sampler,
+    sampler: Sampler | None,
     options: TrainingOptions,
     validate: Callable[[int], tuple[float, float]],
 ) -> dict[str, list[float]]:
@@ -49,6 +50,7 @@ def train(
     of one process, up to rounding and the draws of dropout. The sampler's batch_size is that of all
     processes together.
 
+    sampler: None makes the one that fits, see `fitting_sampler`.
     validate: seed → (NDCG@10, HR@10) on the validation items.
     Returns {"loss": one per epoch, "val_ndcg": …, "val_hr": one per validation}.
 
@@ -66,6 +68,7 @@ def train(
     seed = world.broadcast(fresh_seed() if options.seed is None else options.seed)
     model.to(device_of(options, world))
     _make_trainable(model)
+    sampler = fitting_sampler(sampler, model, dataset, options, seed)
     source = adapted(sampler, dataset.itemnum).to(model.device)
     draws = Draws(seed, model.device, world)
     _agree(world, model, dataset, source, options)
