@@ -19,17 +19,14 @@ def with_negatives(users: np.ndarray, unseen: Complement) -> np.ndarray:
     full = users[left == 0]
     if len(full) == 0:
         return users
-    who = f"user {full[0]}" + (f" and {len(full) - 1} more" if len(full) > 1 else "")
+    who = (
+        f"user {full[0]} has" if len(full) == 1 else f"user {full[0]} and {len(full) - 1} more have"
+    )
+    what = (
+        f"{who} every one of the {unseen.item_num} items in training: there is no negative to draw"
+    )
     advice = "loss='cross-entropy' trains on them, too, with WarpSampler(..., negatives=False)"
     if len(full) == len(users):
-        raise ValueError(
-            f"{who} have every one of the {unseen.item_num} items in training: there is no "
-            f"negative to draw. {advice}; or check itemnum"
-        )
-    warnings.warn(
-        f"{who} with every one of the {unseen.item_num} items in training: there is no negative to "
-        f"draw, so training leaves them out. {advice}",
-        UserWarning,
-        stacklevel=3,
-    )
+        raise ValueError(f"{what}. {advice}; or check itemnum")
+    warnings.warn(f"{what}, so training leaves them out. {advice}", UserWarning, stacklevel=3)
     return users[left > 0]

@@ -99,7 +99,7 @@ def users_of(sampler: WarpSampler) -> set[int]:
 def test_a_user_with_every_item_is_left_out_where_there_are_negatives() -> None:
     data = canteen()
     sizes = data.train, data.usernum, data.itemnum, 8, 6
-    with pytest.warns(UserWarning, match=r"user 12 with every one of the 12 .*negatives=False"):
+    with pytest.warns(UserWarning, match=r"user 12 has every one of the 12 .*negatives=False"):
         sampler = WarpSampler(*sizes, seed=1)
     assert users_of(sampler) == set(range(1, 12))
     without = WarpSampler(*sizes, seed=1, negatives=False)
@@ -118,7 +118,7 @@ def test_nobody_remains() -> None:
 def test_the_whole_run_ends_and_validates(loss: str) -> None:
     data, model = canteen(), tiny.ssept()
     before = model.user_embedding_layer.weight[12].clone()
-    with pytest.warns(UserWarning, match="user 12 with every"):
+    with pytest.warns(UserWarning, match="user 12 has every"):
         found = model.train_model(data, loss=loss, val_epoch=1, **RUN)
     assert len(found["val_ndcg"]) == 2
     trained = not torch.equal(model.user_embedding_layer.weight[12], before)
