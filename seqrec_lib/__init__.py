@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from seqrec_lib.evaluation.recommendation import recommend as recommend
     from seqrec_lib.evaluation.recommendation import similar_items as similar_items
     from seqrec_lib.evaluation.recommendation import top_items as top_items
+    from seqrec_lib.models.export import Scores as Scores
     from seqrec_lib.models.files import build_model as build_model
     from seqrec_lib.models.files import load_model as load_model
     from seqrec_lib.models.files import read_weights as read_weights
