@@ -64,9 +64,11 @@ def test_torch_export_for_any_batch(kind: str) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_onnx_for_any_batch(kind: str, tmp_path: Path) -> None:
     for package in ("onnx", "onnxscript"):
-        pytest.importorskip(package, reason="not installed: pip install -r requirements.txt")
+        pytest.importorskip(
+            package, reason="not installed: pip install onnx onnxscript onnxruntime"
+        )
     runtime = pytest.importorskip(
-        "onnxruntime", reason="not installed: pip install -r requirements.txt"
+        "onnxruntime", reason="not installed: pip install onnx onnxscript onnxruntime"
     )
     made, path = model(kind), tmp_path / "model.onnx"
     names = ["histories", "users"][: 1 + (kind == "SSEPT")]
