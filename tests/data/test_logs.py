@@ -196,7 +196,7 @@ NUMBERS = "1 10 500\n1 11 600\n1 12 700\n2 10 100\n2 12 200\n2 11 300\n"
         b"\xef\xbb\xbf" + NUMBERS.encode(),
         NUMBERS.encode("utf-16"),
         gzip.compress(NUMBERS.encode(), mtime=0),
-        gzip.compress(NUMBERS.replace("\n", " \n").encode("utf-16")),
+        gzip.compress(NUMBERS.replace("\n", " \n").encode("utf-16"), mtime=0),
         NUMBERS.replace("\n", "\r\n").encode(),
     ],
 )
