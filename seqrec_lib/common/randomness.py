@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import torch
 
+from seqrec_lib.common.checks import whole_number
+
 
 def fresh_seed() -> int:
     """A seed where none was given, drawn from torch's global generator as torch's layers do."""
@@ -23,9 +25,9 @@ def make_generator(seed: int | None, device: torch.device | str) -> torch.Genera
     """
     if seed is None:
         seed = fresh_seed()
-    if not 0 <= seed < 2**63:
+    if (number := whole_number("seed", seed, least=0)) >= 2**63:
         raise ValueError(f"seed={seed} must be a whole number from 0 to 2**63 - 1")
-    return torch.Generator(device).manual_seed(int(seed))
+    return torch.Generator(device).manual_seed(number)
 
 
 def moved(generator: torch.Generator, device: torch.device) -> torch.Generator:

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec_lib.common.checks import knows_all
+from seqrec_lib.common.checks import knows_all, positive
 from seqrec_lib.common.distributed import current
 from seqrec_lib.common.memory import says_what_to_lower
+from seqrec_lib.common.randomness import make_generator
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
@@ -81,13 +82,12 @@ def sampled_candidates(
         ValueError: unknown split; options that contradict each other; a user with too few items
             left to draw from, who is named.
     """
-    if num_negatives < 1:
-        raise ValueError(f"num_negatives must be at least 1, got {num_negatives}")
+    num_negatives = positive("num_negatives", num_negatives)
     if as_released and (exclude_valid or not replace or popularity_weighted):
         raise ValueError(_NOT_AS_RELEASED)
     dataset = as_dataset(dataset)
     targets = dataset.targets(split)
-    generator = torch.Generator().manual_seed(seed)
+    generator = make_generator(seed, "cpu")
     users = _evaluated_users(targets, as_released, generator)
     excluded = [] if as_released else [targets]
     items = torch.empty(len(users), 1 + num_negatives, dtype=torch.int64)
@@ -213,7 +213,8 @@ def full_ranks(
     targets = torch.from_numpy(dataset.targets(split))
     ranked = _first_of_several(dataset, split)
     users = targets.nonzero().squeeze(1)
-    batch_size = min(batch_size, max(1, _SCORES_AT_ONCE // (scorer.item_num + 1)))
+    most = max(1, _SCORES_AT_ONCE // (scorer.item_num + 1))
+    batch_size = min(positive("batch_size", batch_size), most)
 
     def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, Tensor]:
         scores, shown = score_histories(scorer, histories, users)
@@ -249,8 +250,7 @@ def _in_batches(
     Users sorted by length need little padding; the longest come first, so that what does not fit
     into memory fails at once and not at the end. Several processes take every other batch each.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    batch_size = positive("batch_size", batch_size)
     lengths = torch.from_numpy(histories.lengths)[users]
     order = lengths.argsort(descending=True, stable=True)
     world = current()

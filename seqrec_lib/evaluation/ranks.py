@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.checks import ids_between, score_table
+
 _COUNTED_AT_ONCE = 2**18  # 1 MiB: counting is faster while scores are in the processor's cache
 
 
@@ -95,15 +97,12 @@ def rank_of_target(
     Raises ValueError for a score that is NaN or infinite: such a model has no ranking, and
     comparisons with NaN, which are all false, would make it a perfect one.
     """
-    scores = torch.as_tensor(scores)
-    if scores.dim() != 2:
-        raise ValueError(f"scores must be (rows, candidates), got shape {tuple(scores.shape)}")
-    if scores.dtype not in (torch.float32, torch.float64):
-        scores = scores.double() if scores.dtype in (torch.int32, torch.int64) else scores.float()
+    scores = score_table("scores", scores)
     _check_finite(scores, users)
     rows, device = len(scores), scores.device
-    column = torch.as_tensor(target_column, dtype=torch.int64, device=device).expand(rows)
-    column = column.unsqueeze(1)  # (B, 1)
+    column = torch.as_tensor(target_column, dtype=torch.int64, device=device)
+    ids_between("target_column", column, 0, scores.shape[1] - 1, "the last column")
+    column = column.expand(rows).unsqueeze(1)  # (B, 1)
     better = torch.empty(rows, dtype=torch.int64, device=device)
     tied = torch.empty_like(better)
     step = max(1, _COUNTED_AT_ONCE // scores.shape[1]) if device.type == "cpu" else max(1, rows)

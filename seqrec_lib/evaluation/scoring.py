@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.checks import score_table
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.evaluation.ranks import Scorer
 
@@ -38,6 +39,7 @@ def score_histories(
         more["times"] = torch.from_numpy(histories.padded_times(ids)).to(device)
     asked = () if candidates is None else (candidates.to(device),)
     scores = scorer.score(users.to(device) if known_users else None, shown, *asked, **more)
+    scores = score_table(f"what {type(scorer).__name__}.score returned", scores)
     columns = scorer.item_num + 1 if candidates is None else candidates.shape[1]
     if scores.shape != (len(users), columns):
         raise ValueError(

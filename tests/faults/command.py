@@ -1,0 +1,115 @@
+"""The command line: draw, try, report."""
+
+import argparse
+import collections
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from collections.abc import Iterator
+
+from faults import asking, reading  # noqa: F401  (they note their faults)
+from faults.trial import SCENARIOS, WEIGHTS, Found, Surroundings, Trial
+
+
+def drawn(seed: int, number: int, only: Sequence[str]) -> str:
+    """Which kind fault `number` is of."""
+    names = [name for name in SCENARIOS if not only or name in only]
+    rng = random.Random(f"{seed} {number} which")
+    return rng.choices(names, [WEIGHTS[name] for name in names])[0]
+
+
+@contextmanager
+def at_home(folder: Path) -> Iterator[None]:
+    """Home, temporary files and downloads inside of `folder`, for the time of a block."""
+    named = {"HOME": str(folder), "TMPDIR": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
+    before = {name: os.environ.get(name) for name in [*named, "SEQREC_DATA"]}
+    os.environ.update(named)
+    os.environ.pop("SEQREC_DATA", None)
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = None
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def tried(name: str, seed: int, number: int, base: Path) -> tuple[Trial, Exception | None]:
+    """One fault, and what was found of it."""
+    folder = base / f"{number}"
+    folder.mkdir()
+    trial = Trial(name, seed, number, folder)
+    found: Exception | None = None
+    with at_home(folder):
+        around = Surroundings()
+        try:
+            SCENARIOS[name](trial)
+            around.check()
+        except Found as error:
+            found = error
+        except Exception as error:  # the scenario's own fault is to be seen, too
+            found = error
+    shutil.rmtree(folder, ignore_errors=True)
+    return trial, found
+
+
+def run(
+    seed: int, count: int, first: int = 1, only: Sequence[str] = (), until_found: bool = False
+) -> tuple[collections.Counter[str], int, list[tuple[Trial, int, Exception]]]:
+    """`count` faults in a row: how many of each kind, how many refusals, and what was found."""
+    kinds: collections.Counter[str] = collections.Counter()
+    refusals, findings = 0, []
+    with tempfile.TemporaryDirectory(prefix="faults-") as base:
+        os.chmod(base, 0o755)  # for those that are tried as another user
+        for number in range(first, first + count):
+            name = drawn(seed, number, only)
+            trial, found = tried(name, seed, number, Path(base))
+            kinds[name] += 1
+            refusals += trial.refusals > 0
+            if found is not None:
+                findings.append((trial, number, found))
+                if until_found:
+                    break
+    return kinds, refusals, findings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; 1 where something was found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    add = parser.add_argument
+    add("--seed", type=int, default=1, help="of all that is drawn")
+    add("--count", type=int, default=1000, help="how many faults")
+    add("--first", type=int, default=1, help="begin with this one, to see one again")
+    add("--only", nargs="+", default=[], choices=SCENARIOS, metavar="KIND", help="only these kinds")
+    add("--list", action="store_true", help="name the kinds")
+    add("--trace", action="store_true", help="show where each finding was raised")
+    chosen = parser.parse_args(arguments)
+    if chosen.list:
+        for name, function in SCENARIOS.items():
+            said = (function.__doc__ or "").splitlines()
+            print(f"{name:<34}{said[0] if said else ''}")
+        return 0
+    started = time.perf_counter()
+    kinds, refusals, findings = run(chosen.seed, chosen.count, chosen.first, chosen.only)
+    for trial, number, error in findings:
+        print(f"fault {number}, {trial.name}: {'; '.join(trial.said)}")
+        print(f"    {type(error).__name__}: {error}")
+        if chosen.trace or not isinstance(error, Found):
+            traceback.print_exception(error, file=sys.stdout)
+    for name, times in sorted(kinds.items()):
+        print(f"{name:<34}{times:>6}")
+    print(
+        f"{sum(kinds.values())} faults of {len(kinds)} kinds in {time.perf_counter() - started:.0f}"
+        f" s, seed {chosen.seed}: {refusals} refused in words, {len(findings)} findings"
+    )
+    return bool(findings)
