@@ -71,7 +71,8 @@ def user_tensor(
     if model.user_num is None:
         return None
     if name not in inputs:
-        raise ValueError(f"{type(model).__name__} needs inputs[{name!r}], int64 (batch, 1)")
+        place = "x" if name == "users" else "inputs"  # as `forward` and `predict` call them
+        raise ValueError(f"{type(model).__name__} needs {place}[{name!r}], int64 (batch, 1)")
     users = id_tensor(inputs, name, model.device, model.user_num, "user_num", axes=(1, 2))
     if users.numel() != rows or len(users) != rows:
         raise ValueError(
