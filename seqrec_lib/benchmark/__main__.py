@@ -35,6 +35,7 @@ from seqrec_lib.benchmark.curves import curve_titles, run_curves
 from seqrec_lib.benchmark.interleaved import Result, Setup, SideFailedError, measure, our_side
 from seqrec_lib.benchmark.report import about_runs, listed, notes, table, table_of
 from seqrec_lib.benchmark.worker import save_dataset
+from seqrec_lib.common.paths import file_to_write, folder_to_write, write_text
 from seqrec_lib.common.provenance import processor
 from seqrec_lib.common.version import __version__
 from seqrec_lib.data.loading import load_dataset
@@ -51,10 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     peer = options.peer_python and shutil.which(options.peer_python)
     if options.peer_python and not peer:
         parser.error(f"--peer-python {options.peer_python}: there is no such interpreter")
-    if options.json and not Path(options.json).absolute().parent.is_dir():
-        parser.error(f"--json {options.json}: there is no such folder")
-    if options.record and not Path(options.record).is_dir():
-        parser.error(f"--record {options.record}: there is no such folder")
+    try:
+        if options.json:
+            file_to_write(options.json, "--json")
+        if options.record:
+            options.record = folder_to_write(options.record, "--record")
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
     curves = [name for name in options.rows or () if name in curve_titles()]
     if curves:
         if len(curves) < len(options.rows) or options.device != "cpu" or options.profile:
@@ -86,16 +90,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "machine": machine,
             "rows": [asdict(result) for result in results],
         }
-        Path(options.json).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_text(options.json, json.dumps(record, indent=2) + "\n", "--json")
     return 1 if problems else 0
 
 
 def _curves(names: Sequence[str], options: argparse.Namespace) -> int:
     machine = about_machine()
     print(*machine, sep="\n")
-    folder = Path(options.record) if options.record else None
     label = machine[0].removeprefix("Machine: ") + f", torch {torch.__version__}"
-    problems = run_curves(names, options.data, label, folder)
+    problems = run_curves(names, options.data, label, options.record)
     for problem in problems:
         print(f"\n{problem}", file=sys.stderr)
     return 1 if problems else 0

@@ -35,14 +35,23 @@ def positive(name: str, value: Any) -> int:
     return whole_number(name, value)
 
 
-def real_number(name: str, value: Any) -> float:
-    """`value` as a finite float, or a ValueError for what is no number, flags and text too."""
+def real_number(name: str, value: Any, least: float = -math.inf) -> float:
+    """`value` as a finite float, or a ValueError: for what is no number, flags and text too."""
     number = None
     if not isinstance(value, bool | np.bool_ | str):
         with suppress(TypeError, ValueError, OverflowError, RuntimeError):
             number = float(value)
     if number is None or not math.isfinite(number):
         raise ValueError(f"{name}={value!r:.80} must be a finite number")
+    if number < least:
+        raise ValueError(f"{name}={value!r} must not be below {least}")
+    return number
+
+
+def above_zero(name: str, value: Any) -> float:
+    """`value` as a float, or a ValueError when it is not a finite number above 0."""
+    if not (number := real_number(name, value)) > 0:
+        raise ValueError(f"{name}={value!r} must be above 0")
     return number
 
 

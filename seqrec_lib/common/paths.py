@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -83,7 +84,7 @@ def file_to_write(value: AnyPath, name: str = "path", needs: int = 0) -> Path:
     """
     path = as_path(value, name)
     with named(path, name, "written"):
-        place = Path(os.path.realpath(path))
+        place = _led_to(path)
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, "")
         if place.exists() and not os.access(place, os.W_OK):
@@ -102,11 +103,17 @@ def folder_to_write(value: AnyPath, name: str = "folder", needs: int = 0) -> Pat
 
 
 def _try(folder: Path, needs: int) -> None:
-    beside = folder / _beside("tried")
-    os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    beside.unlink()
+    with tempfile.TemporaryFile(dir=folder):
+        pass
     if shutil.disk_usage(folder).free < needs:
         raise OSError(errno.ENOSPC, "")
+
+
+def _led_to(path: Path) -> Path:
+    """The file that links lead to, there or not."""
+    with suppress(FileNotFoundError):
+        path.stat()  # links in a circle
+    return Path(os.path.realpath(path))
 
 
 def _beside(name: str) -> str:
@@ -124,9 +131,9 @@ def whole_file(path: AnyPath, name: str = "path") -> Iterator[Path]:
     Raises an OSError that names argument, path and remedy.
     """
     asked = as_path(path, name)
-    place = Path(os.path.realpath(asked))
-    beside = place.with_name(_beside(place.name))
     with named(asked, name, "written"):
+        place = _led_to(asked)
+        beside = place.with_name(_beside(place.name))
         _remove_stale(place)
         try:
             # with the rights that a plain new file has, or those of the one that is replaced

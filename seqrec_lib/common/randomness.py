@@ -5,6 +5,7 @@ torch's and numpy's global generators are never drawn from and never seeded.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,6 +37,17 @@ def moved(generator: torch.Generator, device: torch.device) -> torch.Generator:
     return make_generator(int(seed), device)
 
 
+# The global generators are of the whole process: of two threads that borrow one, one waits.
+_one_at_a_time = threading.RLock()
+
+
+@contextmanager
+def draws_put_back() -> Iterator[None]:
+    """A `with` block after which torch's global generator on the CPU is as it was."""
+    with _one_at_a_time, torch.random.fork_rng(devices=[]):
+        yield
+
+
 @contextmanager
 def drawing_from(generator: torch.Generator | None) -> Iterator[None]:
     """A `with` block in which what draws from torch's global generator draws from this one.
@@ -45,6 +57,11 @@ def drawing_from(generator: torch.Generator | None) -> Iterator[None]:
     if generator is None:
         yield
         return
+    with _one_at_a_time:
+        yield from _drawing_from(generator)
+
+
+def _drawing_from(generator: torch.Generator) -> Iterator[None]:
     place = generator.device
     common = (
         torch.default_generator

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from seqrec_lib.common.ids import LARGEST_ID
+from seqrec_lib.common.paths import AnyPath, file_to_read
 from seqrec_lib.data.interactions import warn_of_ratings
 
 CHUNK_ROWS = 4_000_000
@@ -44,7 +45,7 @@ RATINGS_CSV = _Layout(
 )
 
 
-def read_ratings(path: str | Path, layout: _Layout) -> pd.DataFrame:
+def read_ratings(path: AnyPath, layout: _Layout) -> pd.DataFrame:
     """Read a MovieLens rating file, in the order of its rows.
 
     Returns a table with user and item (int32, as in the file), rating (float32, stars) and time
@@ -52,10 +53,10 @@ def read_ratings(path: str | Path, layout: _Layout) -> pd.DataFrame:
 
     Raises ValueError that names the file and the line for anything else than such rows.
     """
-    return _read_numbers(Path(path), layout)
+    return _read_numbers(file_to_read(path), layout)
 
 
-def read_interactions(path: str | Path, sep: str = " ") -> pd.DataFrame:
+def read_interactions(path: AnyPath, sep: str = " ") -> pd.DataFrame:
     """Read a text file of `user item` or `user item time` rows, one interaction a line, no header.
 
     The first line decides between two and three columns. Ids are whole numbers from 1 (7.0 and 7
@@ -70,11 +71,9 @@ def read_interactions(path: str | Path, sep: str = " ") -> pd.DataFrame:
     separator, an id that is not a whole number from 1 to 2^31 - 1, or a time that is not finite;
     FileNotFoundError where there is no such file.
     """
-    path = Path(path)
     if not isinstance(sep, str) or not sep or any(c in sep for c in "\r\n\"'.+-0123456789"):
         raise ValueError(f"sep={sep!r} cannot separate numbers; use for example ' ', '\\t' or ','")
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {str(path)!r} to read interactions from")
+    path = file_to_read(path)
     with path.open(encoding="latin-1", newline=None) as file:
         head = list(_up_to_first_text(file))
     first = head[-1].rstrip(_BLANKS) if head else ""
@@ -94,28 +93,30 @@ def read_interactions(path: str | Path, sep: str = " ") -> pd.DataFrame:
     return rows
 
 
-def read_films_100k(path: str | Path) -> pd.DataFrame:
+def read_films_100k(path: AnyPath) -> pd.DataFrame:
     """Read MovieLens 100K's `u.item` (latin-1, genre flags) into title, genres and year by id."""
-    rows = _film_rows(Path(path), "|", 5 + len(_GENRES_100K), "latin-1")
+    path = file_to_read(path)
+    rows = _film_rows(path, "|", 5 + len(_GENRES_100K), "latin-1")
     records = []
     for line, fields in rows:
         flags = fields[5:]
         if any(flag not in ("0", "1") for flag in flags):
-            raise ValueError(f"{Path(path).name}, line {line}: genre flags must be 0 or 1")
+            raise ValueError(f"{path.name}, line {line}: genre flags must be 0 or 1")
         names = [name for name, flag in zip(_GENRES_100K, flags, strict=True) if flag == "1"]
         records.append((line, fields[0], fields[1], "|".join(names)))
-    return _film_table(Path(path), records)
+    return _film_table(path, records)
 
 
-def read_films_1m(path: str | Path) -> pd.DataFrame:
+def read_films_1m(path: AnyPath) -> pd.DataFrame:
     """Read MovieLens 1M's `movies.dat` (latin-1, `id::title::genres`), as `read_films_100k`."""
-    rows = _film_rows(Path(path), "::", 3, "latin-1")
-    return _film_table(Path(path), [(line, *fields) for line, fields in rows])
+    path = file_to_read(path)
+    rows = _film_rows(path, "::", 3, "latin-1")
+    return _film_table(path, [(line, *fields) for line, fields in rows])
 
 
-def read_films_csv(path: str | Path) -> pd.DataFrame:
+def read_films_csv(path: AnyPath) -> pd.DataFrame:
     """Read the csv releases' `movies.csv` (UTF-8, quoted titles), as `read_films_100k`."""
-    path = Path(path)
+    path = file_to_read(path)
     try:
         table = pd.read_csv(path, encoding="utf-8", dtype="str", keep_default_na=False)
     except (ValueError, pd.errors.ParserError) as error:

@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import faulthandler
 import os
 import random
 import shutil
@@ -9,14 +10,16 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from collections.abc import Iterator
 
-from faults import asking, reading  # noqa: F401  (they note their faults)
+from small_runs import train_small
+
+from faults import asking, learning, reading, together, writing  # noqa: F401  (they note them)
 from faults.trial import SCENARIOS, WEIGHTS, Found, Surroundings, Trial
+
+LONGEST = 120  # seconds that one fault may take
 
 
 def drawn(seed: int, number: int, only: Sequence[str]) -> str:
@@ -49,9 +52,13 @@ def tried(name: str, seed: int, number: int, base: Path) -> tuple[Trial, Excepti
     folder = base / f"{number}"
     folder.mkdir()
     trial = Trial(name, seed, number, folder)
+    if os.environ.get("FAULTS_SHOWN"):
+        print(number, name, file=sys.stderr, flush=True)
     found: Exception | None = None
     with at_home(folder):
         around = Surroundings()
+        # What hangs is a finding, too: the process then ends, and says where it was.
+        faulthandler.dump_traceback_later(LONGEST, exit=True)
         try:
             SCENARIOS[name](trial)
             around.check()
@@ -59,6 +66,8 @@ def tried(name: str, seed: int, number: int, base: Path) -> tuple[Trial, Excepti
             found = error
         except Exception as error:  # the scenario's own fault is to be seen, too
             found = error
+        finally:
+            faulthandler.cancel_dump_traceback_later()
     shutil.rmtree(folder, ignore_errors=True)
     return trial, found
 
@@ -67,6 +76,7 @@ def run(
     seed: int, count: int, first: int = 1, only: Sequence[str] = (), until_found: bool = False
 ) -> tuple[collections.Counter[str], int, list[tuple[Trial, int, Exception]]]:
     """`count` faults in a row: how many of each kind, how many refusals, and what was found."""
+    train_small(epochs=1)  # what torch sets in the environment when it first trains is not a fault
     kinds: collections.Counter[str] = collections.Counter()
     refusals, findings = 0, []
     with tempfile.TemporaryDirectory(prefix="faults-") as base:

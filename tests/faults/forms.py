@@ -3,6 +3,7 @@
 import array
 import collections
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ SAME_LISTS: dict[str, Callable[[list[int]], Any]] = {
     "a deque": collections.deque,
     "a memory view": lambda v: memoryview(np.array(v, dtype=np.int64)),
     "an array of the standard library": lambda v: array.array("q", v),
-    **{f"{w.__name__}": (lambda w: lambda v: np.array(v, dtype=w))(w) for w in WIDTHS},
+    **{w.__name__: partial(np.array, dtype=w) for w in WIDTHS},
 }
 
 # In the place of one of the ids.
@@ -119,8 +120,7 @@ def table(trial: Trial, values: list[list[int]], wrong: float = 0.4) -> tuple[An
         "a data frame": lambda: pd.DataFrame(plain),
         "a list of arrays": lambda: list(plain),
         "a list of tensors": lambda: list(torch.from_numpy(plain)),
-        "an expanded tensor": lambda: torch.from_numpy(plain),
-        **{w.__name__: (lambda w: lambda: plain.astype(w))(w) for w in WIDTHS},
+        **{w.__name__: partial(plain.astype, w) for w in WIDTHS},
     }
     name = trial.rng.choice(list(forms))
     trial.note(f"(B, T) as {name}")

@@ -33,7 +33,7 @@ def lists_of(dataset: Any) -> dict[int, list[int]]:
 
 
 def placed(trial: Trial, path: Path) -> Any:
-    """The same file by another path: text, a link to it, a link above it, the home folder's sign."""
+    """The same file by another path: text, a link to it or above it, the home folder's sign."""
     form = trial.pick("Path", "str", "a link", "a link to the folder", "~", "..")
     trial.note(f"path as {form}")
     if form == "a link":
@@ -309,7 +309,7 @@ def flat_sequences(trial: Trial) -> None:
 
 @fault()
 def sequences_to_pad(trial: Trial) -> None:
-    rows = [row for row in histories(trial).values()]
+    rows = list(histories(trial).values())
     maxlen = trial.rng.randint(1, 6)
     padding, cut = trial.pick("pre", "post"), trial.pick("pre", "post")
     expected = []

@@ -48,7 +48,7 @@ class Refused:
 
 
 class Trial:
-    """One fault. Everything random comes from `rng`, everything that is written goes to `folder`."""
+    """One fault. All that is random comes from `rng`, all that is written goes to `folder`."""
 
     def __init__(self, name: str, seed: int, number: int, folder: Path) -> None:
         self.name, self.folder = name, folder
@@ -67,7 +67,7 @@ class Trial:
         self.said.append(str(text))
 
     def asked(self, call: Callable[[], Any], *names: str) -> Any:
-        """What a call answers, or `Refused` where it refuses in words that hold one of the names."""
+        """What a call answers, or `Refused` where it refuses by one of the names."""
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             warnings.simplefilter("ignore", UserWarning)  # the library's own, which say something
