@@ -11,12 +11,12 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from small_runs import train_small
 
-from faults import asking, learning, reading, together, writing  # noqa: F401  (they note them)
+from faults import asking, learning, planted, reading, together, writing  # noqa: F401
 from faults.trial import SCENARIOS, WEIGHTS, Found, Surroundings, Trial
 
 LONGEST = 120  # seconds that one fault may take
@@ -101,16 +101,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--count", type=int, default=1000, help="how many faults")
     add("--first", type=int, default=1, help="begin with this one, to see one again")
     add("--only", nargs="+", default=[], choices=SCENARIOS, metavar="KIND", help="only these kinds")
-    add("--list", action="store_true", help="name the kinds")
+    add("--plant", choices=planted.BUGS, metavar="BUG", help="with this bug in the library")
+    add("--list", action="store_true", help="name the kinds, and the bugs that can be planted")
     add("--trace", action="store_true", help="show where each finding was raised")
     chosen = parser.parse_args(arguments)
     if chosen.list:
         for name, function in SCENARIOS.items():
             said = (function.__doc__ or "").splitlines()
             print(f"{name:<34}{said[0] if said else ''}")
+        print(*(f"--plant {name!r}" for name in planted.BUGS), sep="\n")
         return 0
     started = time.perf_counter()
-    kinds, refusals, findings = run(chosen.seed, chosen.count, chosen.first, chosen.only)
+    with planted.planted(chosen.plant) if chosen.plant else nullcontext():
+        kinds, refusals, findings = run(
+            chosen.seed, chosen.count, chosen.first, chosen.only, until_found=bool(chosen.plant)
+        )
     for trial, number, error in findings:
         print(f"fault {number}, {trial.name}: {'; '.join(trial.said)}")
         print(f"    {type(error).__name__}: {error}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from faults.trial import Trial
 
+SAID = ("cannot be written", "No space", "too large", "Input/output", "is full")
 CALLS = ("open", "replace", "rename", "fsync", "unlink", "remove", "link", "mkdir", "write")
 
 
@@ -116,11 +117,11 @@ def fault_of_the_disk(trial: Trial, write: Callable[[], Any], size: int) -> Any:
         room = trial.rng.randrange(max(1, size))
         trial.note(f"room for {room} bytes")
         with limited(room):
-            return trial.asked(write, "No space", "larger than", "cannot be written"), False
+            return trial.asked(write, *SAID), False
     calls = trial.rng.randint(1, 8)
     trial.note(f"{how} at call {calls}")
     with failing(folder, None if how == "nothing" else calls, how):
         try:
-            return trial.asked(write, "cannot be written", "Input/output", "full"), False
+            return trial.asked(write, *SAID), False
         except Killed:
             return None, True

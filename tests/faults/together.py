@@ -1,5 +1,6 @@
 """Two at once, a stop at any moment, and downloads in a class of thirty."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -219,7 +220,8 @@ def a_download(trial: Trial) -> None:
     known, download.MD5[NAME] = download.MD5[NAME], hashlib.md5(body).hexdigest()
     proxies = {name: os.environ.pop(name, None) for name in ("http_proxy", "HTTP_PROXY")}
     try:
-        _download(trial, body)
+        with contextlib.redirect_stderr(io.StringIO()):  # bars
+            _download(trial, body)
     finally:
         download.MD5[NAME] = known
         os.environ.update({name: value for name, value in proxies.items() if value is not None})
