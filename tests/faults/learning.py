@@ -28,6 +28,9 @@ LAYOUTS = [
 ]  # fmt: skip
 
 
+LAYOUT_ALONE = LAYOUTS[:3] + LAYOUTS[-3:]
+
+
 def laid_out(trial: Trial, model: Any) -> str:
     """Changes how one weight of the model lies or behaves; what was changed."""
     layer = trial.pick(*(["item", "item", "positional"] + (["user"] if model.user_num else [])))
@@ -97,6 +100,13 @@ def weights_of_any_kind(trial: Trial) -> None:
         return
     if not close(found[0], found[1]):
         raise Found("the two engines train differently, and neither says a word")
+    if what in LAYOUT_ALONE:
+        plain = tiny.stir(tiny.MODELS[kind](), seed=seed)
+        laid_out(Trial(trial.name, seed, which, trial.folder), plain)
+        for weight in plain.parameters():
+            weight.data = weight.data.clone(memory_format=torch.contiguous_format)
+        if not close(found[0], trained(plain, loss=loss)):
+            raise Found("a weight in another layout is trained otherwise than its copy")
 
 
 @fault(3)

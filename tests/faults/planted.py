@@ -30,6 +30,13 @@ def _in_place(weights: Any, path: Any, metadata: dict[str, str]) -> None:
     save_file(plain, Path(path).expanduser(), metadata=metadata)
 
 
+def _as_it_lies(model: Any) -> None:
+    """The memory of strided weights is walked as if it lay row by row."""
+    for weight in model.parameters():
+        if not weight.is_contiguous():
+            weight.data = weight.data.T.reshape(weight.shape).contiguous()
+
+
 class _Shifted:
     """pandas took the first of too many columns for an index, and every other one moved by one."""
 
@@ -42,7 +49,7 @@ readers_pandas = readers.pd
 # name → (where, what is replaced, by what)
 BUGS: dict[str, tuple[Any, str, Any]] = {
     "fractions are cut": (inputs, "whole_numbers", _cut),
-    "strided weights are walked as flat memory": (assembly, "_make_trainable", lambda model: None),
+    "strided weights are walked as flat memory": (assembly, "_make_trainable", _as_it_lies),
     "a column too many shifts the others": (readers, "pd", _Shifted()),
     "padding behind is trained on": (loss_batches, "_check", lambda batch: None),
     "a changed checkpoint is taken": (checkpoints, "checksum", lambda state: 0),
