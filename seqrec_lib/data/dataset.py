@@ -9,9 +9,10 @@ import pandas as pd
 
 from seqrec_lib.data.histories import SplitHistories
 from seqrec_lib.data.interactions import check_numbered, ordered_sequences
+from seqrec_lib.data.lists import Lists
 from seqrec_lib.data.readers import read_interactions
 from seqrec_lib.data.sequences import Sequences
-from seqrec_lib.data.split import Lists, Split
+from seqrec_lib.data.split import Split
 from seqrec_lib.data.titles import TitleIndex
 
 

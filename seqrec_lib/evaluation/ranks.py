@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec_lib.common.checks import ids_between, score_table
+from seqrec_lib.common.checks import finite_scores, ids_between, score_table
 
 _COUNTED_AT_ONCE = 2**18  # 1 MiB: counting is faster while scores are in the processor's cache
 
@@ -98,11 +98,23 @@ def rank_of_target(
     comparisons with NaN, which are all false, would make it a perfect one.
     """
     scores = score_table("scores", scores)
-    _check_finite(scores, users)
-    rows, device = len(scores), scores.device
-    column = torch.as_tensor(target_column, dtype=torch.int64, device=device)
+    column = torch.as_tensor(target_column, dtype=torch.int64)
     ids_between("target_column", column, 0, scores.shape[1] - 1, "the last column")
-    column = column.expand(rows).unsqueeze(1)  # (B, 1)
+    better, tied, fault = counted(scores, column, excluded)
+    finite_scores(fault, users)
+    return better, tied
+
+
+def counted(
+    scores: Tensor, target_column: int | Tensor, excluded: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Its counts, and each row's fault: 0, 1 infinite, 2 NaN. Nothing waits for the device."""
+    rows, device = len(scores), scores.device
+    if not isinstance(target_column, Tensor):
+        target_column = torch.full((), target_column, device=device)
+    column = target_column.to(device).expand(rows).unsqueeze(1)  # (B, 1)
+    low, high = scores.amin(dim=1), scores.amax(dim=1)  # NaN goes through both
+    fault = torch.where(low.isnan(), 2, (low.isinf() | high.isinf()).long())
     better = torch.empty(rows, dtype=torch.int64, device=device)
     tied = torch.empty_like(better)
     step = max(1, _COUNTED_AT_ONCE // scores.shape[1]) if device.type == "cpu" else max(1, rows)
@@ -118,17 +130,4 @@ def rank_of_target(
             ties.scatter_(1, excluded[part], 0)
         better[part] = beats.sum(dim=1)
         tied[part] = ties.sum(dim=1)
-    return better, tied
-
-
-def _check_finite(scores: Tensor, users: Tensor | np.ndarray | None) -> None:
-    low, high = scores.amin(dim=1), scores.amax(dim=1)  # NaN goes through both
-    bad = ~(low.isfinite() & high.isfinite())
-    if bool(bad.any()):
-        row = int(bad.nonzero()[0, 0])
-        who = f"row {row}" if users is None else f"user {int(users[row])}"
-        kind = "NaN" if bool(scores[row].isnan().any()) else "infinite"
-        raise ValueError(
-            f"the scores of {who} are not finite ({kind}), so there is no ranking. A model whose "
-            "training diverged gives such scores: try a smaller learning rate"
-        )
+    return better, tied, fault

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn.modules import module as torch_modules
 
 from seqrec_lib.network import layers
+from seqrec_lib.network.fast import threads  # noqa: F401 (forked children need it, whoever scores)
 
 # Of a group of sequences: measured, fewer cost more in calls than they save in cache misses.
 ROWS_AT_ONCE = 8192
@@ -43,9 +44,10 @@ def fits_packed(model: Any, ids: torch.Tensor | None = None) -> bool:
     be its own, or that of another class that says so, in the model at hand.
     """
     return (
-        (ids is None or not bool(((ids[:, 1:] == 0) & (ids[:, :-1] != 0)).any()))
-        and is_the_librarys(model)
+        is_the_librarys(model)
         and all(_plain(weight) for weight in model.parameters())
+        # last, so that the host never waits for ids on a GPU
+        and (ids is None or not bool(((ids[:, 1:] == 0) & (ids[:, :-1] != 0)).any()))
     )
 
 
