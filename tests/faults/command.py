@@ -52,8 +52,6 @@ def tried(name: str, seed: int, number: int, base: Path) -> tuple[Trial, Excepti
     folder = base / f"{number}"
     folder.mkdir()
     trial = Trial(name, seed, number, folder)
-    if os.environ.get("FAULTS_SHOWN"):
-        print(number, name, file=sys.stderr, flush=True)
     found: Exception | None = None
     with at_home(folder):
         around = Surroundings()
@@ -88,9 +86,18 @@ def run(
             refusals += trial.refusals > 0
             if found is not None:
                 findings.append((trial, number, found))
+                report(trial, number, found)
                 if until_found:
                     break
     return kinds, refusals, findings
+
+
+def report(trial: Trial, number: int, error: Exception) -> None:
+    """What was found, at once: a run of an hour may be stopped."""
+    print(f"fault {number}, {trial.name}: {'; '.join(trial.said)}")
+    print(f"    {type(error).__name__}: {error}", flush=True)
+    if not isinstance(error, Found):  # a fault of the fault itself
+        traceback.print_exception(error, file=sys.stdout)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,7 +110,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--only", nargs="+", default=[], choices=SCENARIOS, metavar="KIND", help="only these kinds")
     add("--plant", choices=planted.BUGS, metavar="BUG", help="with this bug in the library")
     add("--list", action="store_true", help="name the kinds, and the bugs that can be planted")
-    add("--trace", action="store_true", help="show where each finding was raised")
     chosen = parser.parse_args(arguments)
     if chosen.list:
         for name, function in SCENARIOS.items():
@@ -116,11 +122,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kinds, refusals, findings = run(
             chosen.seed, chosen.count, chosen.first, chosen.only, until_found=bool(chosen.plant)
         )
-    for trial, number, error in findings:
-        print(f"fault {number}, {trial.name}: {'; '.join(trial.said)}")
-        print(f"    {type(error).__name__}: {error}")
-        if chosen.trace or not isinstance(error, Found):
-            traceback.print_exception(error, file=sys.stdout)
     for name, times in sorted(kinds.items()):
         print(f"{name:<34}{times:>6}")
     print(
