@@ -19,7 +19,7 @@ NEAR = {
     "fractions are cut while padding": ["sequences_to_pad", "a_batch_of_lists"],
     "strided weights are walked as flat memory": ["weights_of_any_kind"],
     "a special embedding is packed": ["weights_of_any_kind"],
-    "a column too many shifts the others": ["a_file_of_interactions"],
+    "a column too many shifts the others": ["one_damaged_file_of_a_release"],
     "padding behind is trained on": ["somebody_elses_batches"],
     "a changed checkpoint is taken": ["a_checkpoint_that_changed"],
     "a changed model file is loaded": ["a_model_that_changed_on_disk"],
