@@ -209,7 +209,7 @@ def _parse(path: Path, layout: _Layout, time_type: str, strip: bool) -> pd.DataF
     )
     with chunks, np.errstate(invalid="raise"):  # infinity is no whole number
         for chunk in chunks:
-            if not isinstance(chunk.index, pd.RangeIndex):  # columns too many become the index
+            if not _counts_from(sum(map(len, parts["user"])), chunk.index):
                 raise ValueError("more columns than expected")
             for name in layout.columns:
                 values = chunk[name].to_numpy()
@@ -223,6 +223,14 @@ def _parse(path: Path, layout: _Layout, time_type: str, strip: bool) -> pd.DataF
     if not any(len(part) for part in parts["user"]):
         raise ValueError("no rows")
     return pd.DataFrame({name: np.concatenate(parts.pop(name)) for name in layout.columns})
+
+
+def _counts_from(first: int, index: pd.Index) -> bool:
+    """Whether an index numbers rows; where columns are too many, pandas takes the first for it.
+
+    That one may count, too, but from 1 at least, as users do.
+    """
+    return isinstance(index, pd.RangeIndex) and index.start == first
 
 
 def _check_header(path: Path, layout: _Layout) -> None:

@@ -37,20 +37,11 @@ def _as_it_lies(model: Any) -> None:
             weight.data = weight.data.T.reshape(weight.shape).contiguous()
 
 
-class _Shifted:
-    """pandas took the first of too many columns for an index, and every other one moved by one."""
-
-    def __getattr__(self, name: str) -> Any:
-        return object if name == "RangeIndex" else getattr(readers_pandas, name)
-
-
-readers_pandas = readers.pd
-
 # name → (where, what is replaced, by what)
 BUGS: dict[str, tuple[Any, str, Any]] = {
     "fractions are cut": (inputs, "whole_numbers", _cut),
     "strided weights are walked as flat memory": (assembly, "_make_trainable", _as_it_lies),
-    "a column too many shifts the others": (readers, "pd", _Shifted()),
+    "a column too many shifts the others": (readers, "_counts_from", lambda first, index: True),
     "padding behind is trained on": (loss_batches, "_check", lambda batch: None),
     "a changed checkpoint is taken": (checkpoints, "checksum", lambda state: 0),
     "a changed model file is loaded": (files, "_sum", lambda weights, metadata: 0),
