@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from seqrec_lib.common.paths import folder_to_write
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.reproduce.cost import Cost, run_cost
@@ -53,6 +54,11 @@ def main(arguments: list[str] | None = None) -> None:
         todo = todo[~todo["recorded"]]
     if chosen.list or len(todo) == 0:
         return
+    try:  # now, and not after hours of training
+        chosen.results = folder_to_write(chosen.results, "--results")
+        chosen.work = folder_to_write(chosen.work, "--work")
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
     runs = once_each(todo)
     datasets = {name: load_dataset(name) for name in {recipe.dataset for recipe, _ in runs}}
     forecast = _forecast(runs, datasets, chosen)
