@@ -31,6 +31,11 @@ from seqrec_lib.evaluation.scoring import score_histories
 _RELEASED_USERS = 10_000  # the papers' code evaluates no more
 _SCORES_AT_ONCE = 2**25  # 128 MiB of float32
 _USERS_AT_ONCE = 2**14  # for which negatives are drawn
+_HISTORY: dict[bool | str, str] = {  # for the protocol, by exclude_seen
+    True: "left out",
+    False: "competes",
+    "training": "its training items left out",
+}
 _NOT_AS_RELEASED = (
     "as_released is the authors' rule, which repeats negatives, draws them uniformly and may draw "
     "the validation item: drop as_released, or exclude_valid, replace=False and popularity_weighted"
@@ -194,7 +199,7 @@ def full_ranks(
     scorer: Scorer,
     dataset: HasSplit,
     split: str = "test",
-    exclude_seen: bool = True,
+    exclude_seen: bool | str = True,
     batch_size: int = 256,
 ) -> Ranks:
     """Rank every user's target among all items.
@@ -202,13 +207,17 @@ def full_ranks(
     Args:
         split: see `sampled_ranks`.
         exclude_seen: leave out what is in the user's history (everything before the target). The
-            target competes even where the history holds it.
+            target competes even where the history holds it. "training" leaves out the training
+            items alone: what stays is what `sampled_candidates` draws from.
         batch_size: users scored at once; fewer where the items are so many that the scores would
             take more than 128 MiB.
     """
+    if exclude_seen not in (True, False, "training"):
+        raise ValueError(f"exclude_seen={exclude_seen!r} must be True, False or 'training'")
     dataset = as_dataset(dataset)
     knows_all(scorer, dataset)
     histories = dataset.history(split)
+    left_out = dataset.train if exclude_seen == "training" else histories
     targets = torch.from_numpy(dataset.targets(split))
     ranked = _first_of_several(dataset, split)
     users = targets.nonzero().squeeze(1)
@@ -217,7 +226,10 @@ def full_ranks(
 
     def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, ...]:
         asked = [targets[users]]
-        scores, shown, (target,) = score_histories(scorer, histories, users, beside=asked)
+        if exclude_seen == "training":
+            asked.append(torch.from_numpy(left_out.padded(users.numpy())))
+        scores, shown, there = score_histories(scorer, histories, users, beside=asked)
+        target, shown = there[0], there[-1] if len(there) > 1 else shown
         # padding is no item: put there the target, which competes whatever is said
         seen = torch.where(shown == 0, target.unsqueeze(1), shown) - 1
         columns = scores[:, 1 : dataset.itemnum + 1]  # (B, I), column i is item i + 1
@@ -226,12 +238,12 @@ def full_ranks(
     better, tied = _in_batches(histories, users, rank, batch_size)
     among = np.full(len(better), dataset.itemnum)
     if exclude_seen:
-        before = Complement(histories, dataset.itemnum, also=[targets.numpy()])
+        before = Complement(left_out, dataset.itemnum, also=[targets.numpy()])
         among = before.count(users).numpy() + 1
     protocol = {
         "protocol": "full",
         "split": split,
-        "history": "left out" if exclude_seen else "competes",
+        "history": _HISTORY[exclude_seen],
         "ties": "random order",
         **ranked,
     }

@@ -1,13 +1,14 @@
 """Publish the weights of a recorded run: `python -m seqrec_lib.reproduce.publish LABEL NAME`.
 
-LABEL is a run of `seqrec_lib.reproduce`: its weights are in build/runs/LABEL.safetensors and its
-line in data/results. NAME is what `load_trained` will call it. The file is written, loaded again by
-its name, evaluated, and kept only if it scores what was recorded.
+LABEL is a run of `seqrec_lib.reproduce`: its line is in data/results and its weights, which the
+line names, in build/runs. NAME is what `load_trained` will call it. The file is written, loaded
+again by its name, evaluated, and kept only if it scores what was recorded.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -18,10 +19,11 @@ from seqrec_lib.evaluation.metrics import summarise
 from seqrec_lib.evaluation.ranking import sampled_ranks
 from seqrec_lib.models.files import load_model
 from seqrec_lib.models.trained import FOLDER, load_trained, reproduce_command, save_trained
+from seqrec_lib.reproduce.lines import CANDIDATE_SEED
 from seqrec_lib.reproduce.recipe import Recipe
 from seqrec_lib.reproduce.recorded import recorded_table, run_label
-from seqrec_lib.reproduce.run import CANDIDATE_SEED
 from seqrec_lib.reproduce.tables import find_recipes
+from seqrec_lib.reproduce.writing import weights_path
 
 _SCORES = [
     f"{protocol}_{metric}{end}"
@@ -58,15 +60,20 @@ def publish(
 
     Raises:
         FileNotFoundError, LookupError: no weights, or no recorded line.
-        ValueError: weights and line are of two different runs, or the loaded file scores otherwise.
+        ValueError: the loaded file scores otherwise, or cannot say what the model is without.
     """
     recipe, line = recorded_line(label, results)
-    model, made = load_model(work / f"{label}.safetensors")
-    if str(made.get("sampled_ndcg")) != str(line["sampled_ndcg"]):
+    if recipe.without:
         raise ValueError(
-            f"the weights of {label!r} were recorded with NDCG@10 {made.get('sampled_ndcg')}, the "
-            f"last line of the table has {line['sampled_ndcg']}: they are of different runs"
+            f"{label!r} is without {recipe.without[0]}: a file of weights cannot say so"
         )
+    digest = line.get("weights")
+    if not isinstance(digest, str):
+        raise LookupError(f"the line of {label!r} names no weights: run it again with --again")
+    weights = weights_path(label, digest, work)
+    model, _ = load_model(weights)
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != digest:
+        raise ValueError(f"{weights.name} is damaged: its SHA-256 is not the one in the line")
     epochs = int(line["epochs"])
     other = None if epochs == recipe.epochs else epochs
     card = {

@@ -42,12 +42,16 @@ def test_anything_is_whole_or_refused(values, form):
         and v == int(v)
         for v in values
     )
+    if whole:
+        assert whole_numbers("seq", form(values)).tolist() == values
+        return
     try:
-        found = whole_numbers("seq", form(values))
+        found = whole_numbers("seq", form(values))  # beyond 2**53 a whole int may still be right
     except ValueError as error:
-        assert "seq" in str(error)
-        assert not whole
+        said = str(error)
+        assert "seq" in said
     else:
+        assert all(type(v) is int for v in values)
         assert found.tolist() == values
 
 
@@ -57,7 +61,7 @@ def test_one_number_is_whole_or_refused(value):
     try:
         found = whole_number("k", value, least=-100)
     except ValueError as error:
-        assert str(error).startswith("k=")
+        assert str(error).startswith("k=")  # noqa: PT017
     else:
         assert not isinstance(value, bool | str)
         assert found == value
