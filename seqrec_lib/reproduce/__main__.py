@@ -55,11 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
         todo = todo[~todo["recorded"]]
     if chosen.list or len(todo) == 0:
         return
-    try:  # now, and not after hours of training
-        chosen.results = folder_to_write(chosen.results, "--results")
-        chosen.work = folder_to_write(chosen.work, "--work")
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
+    _try_folders(parser, chosen)
     runs = once_each(todo)
     datasets = {name: load(name) for name in {recipe.dataset for recipe, _ in runs}}
     forecast = _forecast(runs, datasets, chosen)
@@ -86,6 +82,15 @@ def main(arguments: list[str] | None = None) -> None:
             + (f"; the paper prints {recipe.paper}" if recipe.paper else ""),
             flush=True,
         )
+
+
+def _try_folders(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    """Whether they can be written is said now, and not after hours of training."""
+    try:
+        chosen.results = folder_to_write(chosen.results, "--results")
+        chosen.work = folder_to_write(chosen.work, "--work")
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
 
 
 def _forecast(
