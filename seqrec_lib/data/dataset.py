@@ -1,6 +1,6 @@
 """One data set ready for training: sequences, ids, titles, and the leave-one-out split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -153,19 +153,36 @@ class SASRecDataSet(SplitHistories):
             }
         )
 
-    @cached_property
-    def _titles(self) -> TitleIndex:
+    @property
+    def _known_items(self) -> pd.DataFrame:
         if self.items is None:
             raise ValueError("this data set has no titles: give items= a table with titles")
-        return TitleIndex(self.items["title"])
+        return self.items
+
+    @cached_property
+    def _titles(self) -> TitleIndex:
+        return TitleIndex(self._known_items["title"])
 
     def item_id(self, title: str) -> int:
         """The id of the film that a typed-in title means; case, year and 'The' are optional.
 
-        Raises ValueError with the choices where several films match, with the closest titles
-        where none does.
+        Raises TitleError, a ValueError, with the choices where several films match, with the
+        closest titles where none does. `search` lists titles.
         """
         return self._titles.find(title)
+
+    def item_ids(self, titles: Iterable[str]) -> dict[str, int]:
+        """{title: id} of typed-in titles. One TitleError names all that are wrong."""
+        return self._titles.find_all(titles)
+
+    def search(self, text: str = "", k: int = 10) -> pd.DataFrame:
+        """The films whose titles hold the words of a text, the best match first.
+
+        Returns at most k rows of `items`, indexed by item id. An empty text finds all, by title.
+        """
+        found = self._titles.search(text, k)
+        shown = [name for name in ("title", "genres", "year") if name in self._known_items]
+        return self._known_items.loc[found, shown]
 
     def title(self, item_id: int) -> str:
         """The title of an item id, as in the raw file. Raises ValueError outside 1 to itemnum."""

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from seqrec_lib.common.checks import knows_all, positive
 from seqrec_lib.common.ids import whole_numbers
+from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
@@ -206,7 +207,8 @@ def top_items(
     parts: list[tuple[Tensor, Tensor]] = []
     # users of similar length together need little padding
     order = torch.from_numpy(histories.lengths[users]).argsort(descending=True, stable=True)
-    with torch.no_grad():
+    advice = says_what_to_lower("recommending", "halve batch_size", batch_size=batch_size, k=k)
+    with torch.no_grad(), advice:
         for rows in order.split(batch_size):
             score, history, _ = score_histories(
                 scorer, histories, ids[rows], known_users=known_users
@@ -223,7 +225,7 @@ def top_items(
         user = int(ids[order[wrong]][0])
         raise ValueError(f"scores for the history of {user} are NaN or infinite")
     items = torch.zeros(len(ids), k, dtype=torch.int64)
-    scores = torch.full((len(ids), k), -torch.inf)
+    scores = torch.full((len(ids), k), -torch.inf, dtype=torch.float32)
     items[order, :listed], scores[order, :listed] = ranked, values
     items[scores == -torch.inf] = 0
     return items.numpy(), scores.numpy()
@@ -232,7 +234,10 @@ def top_items(
 def _user_ids(dataset: SASRecDataSet, users: Any) -> np.ndarray:
     ids = whole_numbers("users", [users] if isinstance(users, int | np.integer) else users)
     if ids.size == 0:
-        raise ValueError(f"users must be user ids, whole numbers from 1, got {users!r}")
+        raise ValueError(
+            f"users must be user ids, whole numbers from 1, got {users!r}; for a history of items "
+            "say histories="
+        )
     for user in ids[(ids < 1) | (ids > dataset.usernum)]:
         raise ValueError(f"user {user} is outside 1 to {dataset.usernum}")
     for user in ids[dataset.sequences.lengths[ids] == 0]:
@@ -264,12 +269,12 @@ class _Items:
         """int ids of a history; `where` begins the messages of errors."""
         if len(items) == 0:
             raise ValueError(f"{where}it is empty; name at least one item")
+        if titles := [item for item in items if isinstance(item, str) and item not in self._found]:
+            self._found |= self._dataset.item_ids(titles)  # names all that are wrong at once
         return [self._id(item, where) for item in items]
 
     def _id(self, item: Any, where: str) -> int:
         if isinstance(item, str):
-            if item not in self._found:
-                self._found[item] = self._dataset.item_id(item)
             return self._found[item]
         if isinstance(item, bool) or not isinstance(item, int | np.integer):
             raise TypeError(f"{where}an item is an id or a title, got {item!r}")

@@ -18,17 +18,21 @@ import torch
 from torch import Tensor
 
 from seqrec_lib.common.paths import AnyPath, as_path, folder_to_write, write_text
+from seqrec_lib.common.places import recorded_folder
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.models.files import build_model, config_from_dict, read_tensors, write_weights
 from seqrec_lib.models.recommenders import SASREC, SSEPT
 
-FOLDER = Path(__file__).resolve().parents[2] / "data" / "checkpoints"
+FOLDER = recorded_folder("checkpoints")
 # The models of the series: name → table, row and seed of the run that they come from
 SERIES = {
     "sasrec-ml-1m": ("III", "ml-1m", 1),
     "ssept-ml-1m": ("SSE-PT", "sse-pt n=200 50+100", 2),
     "sasrec-no-positions-ml-1m": ("IV", "ml-1m no-positional-embedding", 1),
 }
+SAMPLE_MODEL = "sasrec-sample"  # of the built-in sample
+SAMPLE_COMMAND = "python -m seqrec_lib.reproduce.sample_model"
+_NAMES = [*SERIES, SAMPLE_MODEL]
 _RAW_ITEMS, _RAW_USERS = "raw_item_ids", "raw_user_ids"
 _TABLES = {  # a tensor with one row an id, and whose ids they are
     "item_embedding_layer.weight": _RAW_ITEMS,
@@ -46,7 +50,7 @@ def load_trained(
         name: see `trained_models`.
         dataset: prepared from the raw data that the model was trained on, its films and users
             numbered in any way.
-        folder: where the files lie; default data/checkpoints of this repository.
+        folder: where the files lie; default data/checkpoints of the clone, or what is installed.
 
     Returns:
         The model on the CPU.
@@ -110,12 +114,9 @@ def trained_models(folder: AnyPath | None = None) -> pd.DataFrame:
     folder = as_path(folder, "folder") if folder is not None else FOLDER
     cards = {path.stem: _card(path) for path in folder.glob("*.json")}
     rows = []
-    for name in dict.fromkeys([*SERIES, *sorted(cards)]):
+    for name in dict.fromkeys([*_NAMES, *sorted(cards)]):
         card, place = cards.get(name, {}), folder / f"{name}.safetensors"
         scores = card.get("scores", {})
-        made_by = card.get("command")
-        if not made_by and name in SERIES:
-            made_by = reproduce_command(*SERIES[name])
         rows.append(
             {
                 "name": name,
@@ -125,14 +126,17 @@ def trained_models(folder: AnyPath | None = None) -> pd.DataFrame:
                 **{key: card.get(key) for key in ("seed", "epochs", "best_epoch")},
                 **{key: scores.get(key) for key in _SCORES},
                 "megabytes": place.stat().st_size / 1e6 if place.is_file() else None,
-                "made_by": made_by
-                or (reproduce_command(*SERIES[name]) if name in SERIES else None),
+                "made_by": card.get("command") or _command(name),
             }
         )
     return pd.DataFrame(rows).set_index("name")
 
 
 _SCORES = ("sampled_ndcg", "sampled_hr", "full_ndcg", "full_hr")
+
+
+def _command(name: str) -> str:
+    return SAMPLE_COMMAND if name == SAMPLE_MODEL else reproduce_command(*SERIES[name])
 
 
 def reproduce_command(table: str, row: str, seed: int, epochs: int | None = None) -> str:
@@ -171,19 +175,17 @@ def _find(name: str, folder: Path) -> Path:
     place = folder / f"{name}.safetensors"
     if place.is_file():
         return place
-    if name not in SERIES:
+    if name not in _NAMES:
         known = dict.fromkeys(
-            [*SERIES, *sorted(path.stem for path in folder.glob("*.safetensors"))]
+            [*_NAMES, *sorted(path.stem for path in folder.glob("*.safetensors"))]
         )
         raise LookupError(
             f"there is no trained model {name!r}; choose from {', '.join(map(repr, known))}"
         )
-    table, row, seed = SERIES[name]
+    then = "" if name == SAMPLE_MODEL else ", then python -m seqrec_lib.reproduce.publish its label"
     raise LookupError(
         f"the weights of {name!r} are not in {folder.parent.name}/{folder.name}. They are part of "
-        "a clone of the repository; or make them: "
-        f"{reproduce_command(table, row, seed)}, then "
-        "python -m seqrec_lib.reproduce.publish with its label"
+        f"a clone of the repository; or make them: {_command(name)}{then}"
     )
 
 

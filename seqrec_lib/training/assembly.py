@@ -18,6 +18,8 @@ from seqrec_lib.common.randomness import fresh_seed
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.network.model import SequenceModel
+from seqrec_lib.training.adam import Adam
+from seqrec_lib.training.by_hand import told
 from seqrec_lib.training.checkpoints import CheckpointFolder
 from seqrec_lib.training.choice import Draws, device_of, engine_for
 from seqrec_lib.training.gpu import says_what_cannot_be_compiled
@@ -71,7 +73,8 @@ def train(
         stack.enter_context(says_what_cannot_be_compiled(options.compiled))
         stack.enter_context(in_mode(model, training=True))
         save = _resume(stack, state, options, world, source, _settings(model, dataset, source))
-        run = Run(
+        stack.enter_context(told(model, state, options.verbose and world.first))
+        return Run(
             state=state,
             num_epochs=options.num_epochs,
             patience=options.patience or math.inf,
@@ -86,8 +89,7 @@ def train(
             begin_epoch=draws.begin_epoch,
             world=world,
             verbose=options.verbose,
-        )
-        return run.train()
+        ).train()
 
 
 def _validated(
@@ -101,7 +103,7 @@ def _validated(
 def _make_trainable(model: SequenceModel) -> None:
     """Weights side by side in memory: Adam's fused loop walks over weight and gradient as one.
 
-    Raises ValueError for a model that has none to train.
+    Raises ValueError for a model that has none to train, or has 16-bit ones.
     """
     if not any(weight.requires_grad for weight in model.parameters()):
         raise ValueError(
@@ -114,7 +116,12 @@ def _make_trainable(model: SequenceModel) -> None:
                 f"{name} has sparse=True, whose gradients Adam does not take: leave it out; "
                 "tables='sparse' moves only the rows of a batch"
             )
-    for weight in model.parameters():
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and weight.dtype.itemsize < 4:
+            raise ValueError(
+                f"{name} is {weight.dtype}, for which most of Adam's steps are too small: train "
+                "after model.float(); precision='bfloat16' then computes in 16 bits where it can"
+            )
         weight.data = weight.data.contiguous()  # itself, where it is so already
 
 
@@ -123,14 +130,12 @@ def steps_an_epoch(dataset: HasSplit, batch_size: int) -> int:
     return max(1, int(np.count_nonzero(as_dataset(dataset).train.lengths)) // batch_size)
 
 
-def optimizer_for(model: SequenceModel, options: TrainingOptions) -> torch.optim.Adam | RowwiseAdam:
+def optimizer_for(model: SequenceModel, options: TrainingOptions) -> Adam | RowwiseAdam:
     """Adam for all weights, or row by row for the embedding tables."""
     rate, betas, epsilon = options.learning_rate, options.betas, options.epsilon
     if options.tables == "sparse":
         return RowwiseAdam(model, rate, betas, epsilon, model.l2_reg)
-    return torch.optim.Adam(
-        model.parameters(), rate, betas, epsilon, weight_decay=model.l2_reg, fused=True
-    )
+    return Adam(model.parameters(), rate, betas, epsilon, model.l2_reg)
 
 
 class _GeneratorState:
@@ -141,7 +146,7 @@ class _GeneratorState:
 
 
 def _states(
-    optimizer: torch.optim.Adam | RowwiseAdam,
+    optimizer: Adam | RowwiseAdam,
     source: WarpSampler | ForeignSampler,
     draws: Draws,
 ) -> dict[str, Any]:
@@ -232,8 +237,8 @@ def _agree(
 def _advice(model: SequenceModel, options: TrainingOptions) -> Any:
     return says_what_to_lower(
         "training",
-        "halve batch_size; else lower seq_max_len, take a loss with negatives, or "
-        "precision='bfloat16'",
+        "halve batch_size; else lower seq_max_len, take a loss with fewer negatives (cross-entropy "
+        "scores every item), or precision='bfloat16'",
         batch_size=options.batch_size,
         seq_max_len=model.seq_max_len,
         loss=options.objective,
