@@ -232,12 +232,12 @@ def top_items(
 
 
 def _user_ids(dataset: SASRecDataSet, users: Any) -> np.ndarray:
-    ids = whole_numbers("users", [users] if isinstance(users, int | np.integer) else users)
-    if ids.size == 0:
-        raise ValueError(
-            f"users must be user ids, whole numbers from 1, got {users!r}; for a history of items "
-            "say histories="
-        )
+    try:
+        ids = whole_numbers("users", [users] if isinstance(users, int | np.integer) else users)
+        if ids.size == 0:
+            raise ValueError(f"users must be user ids, whole numbers from 1, got {users!r}")
+    except ValueError as error:
+        raise ValueError(f"{error}; for a history of items say histories=") from None
     for user in ids[(ids < 1) | (ids > dataset.usernum)]:
         raise ValueError(f"user {user} is outside 1 to {dataset.usernum}")
     for user in ids[dataset.sequences.lengths[ids] == 0]:
