@@ -53,6 +53,7 @@ def placed(trial: Trial, path: Path) -> Any:
 
 def slowly(content: bytes, sep: str) -> list[tuple[float, ...]] | None:
     """The rows of a file of interactions in plain Python; None where it breaks a rule."""
+    content = content.removeprefix(b"\xef\xbb\xbf")
     lines = content.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     rows = [line.split(sep) for line in (text.rstrip(" \t") for text in lines) if line]
     if not rows or len(rows[0]) not in (2, 3) or any(len(row) != len(rows[0]) for row in rows):
@@ -185,7 +186,12 @@ def one_damaged_file_of_a_release(trial: Trial) -> None:
 
 def rated_slowly(content: bytes, sep: str, header: bool) -> list[list[int]] | None:
     """Users and items of a file of ratings in plain Python; None where it breaks a rule."""
-    text = content.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
+    text = (
+        content.removeprefix(b"\xef\xbb\xbf")
+        .decode("latin-1")
+        .replace("\r\n", "\n")
+        .replace("\r", "\n")
+    )
     rows = [line.split(sep) for line in text.split("\n")[header:] if line]
     try:
         table = [[float(x) for x in row] for row in rows]
