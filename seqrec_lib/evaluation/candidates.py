@@ -74,7 +74,7 @@ def sampled_candidates(
         ValueError: unknown split; contradictory options; a user with too few items left to draw
             from, who is named. Users with every item are left out, with a UserWarning.
     """
-    positive("num_negatives", num_negatives)
+    num_negatives = positive("num_negatives", num_negatives)
     _check_options(exclude_valid, replace, popularity_weighted, as_released, exclude_seen)
     dataset, generator = as_dataset(dataset), make_generator(seed, "cpu")
     targets = dataset.targets(split)
