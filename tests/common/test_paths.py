@@ -45,7 +45,7 @@ def test_what_cannot_be_read_is_named_with_its_type(tmp_path):
     (tmp_path / "file").write_text("x")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for place, kind, word in (
-        ("gone", FileNotFoundError, "is not there"),
+        ("gone", FileNotFoundError, "there is no file"),
         ("", IsADirectoryError, "is a folder"),
         ("file/below", NotADirectoryError, "is a file, not a folder"),
         ("loop", OSError, "in a circle"),
@@ -61,7 +61,7 @@ def test_places_are_tried_and_nothing_is_changed(tmp_path):
     for place in ("there", "new"):
         assert paths.file_to_write(tmp_path / place) == tmp_path / place
     assert [p.name for p in tmp_path.iterdir()] == ["there"]
-    with pytest.raises(FileNotFoundError, match=r"--save=.*is not there"):
+    with pytest.raises(FileNotFoundError, match=r"--save=.*there is no file or folder"):
         paths.file_to_write(tmp_path / "no" / "file", "--save")
     with pytest.raises(FileExistsError, match="there is a file of this name"):
         paths.folder_to_write(tmp_path / "there")
