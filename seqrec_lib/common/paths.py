@@ -21,7 +21,7 @@ from typing import Any
 
 AnyPath = str | os.PathLike[str]
 _REMEDIES = {
-    errno.ENOENT: "there is no file or folder of this name: look at the spelling, and where you work",
+    errno.ENOENT: "there is no file or folder of this name: look at its spelling",
     errno.EISDIR: "it is a folder: name a file",
     errno.ENOTDIR: "a part of the path is a file, not a folder: choose another place",
     errno.EEXIST: "there is a file of this name: name a folder, or choose another place",
