@@ -113,7 +113,7 @@ def read_tensors(path: AnyPath) -> tuple[dict[str, Tensor], dict[str, str]]:
         weights = {name: file.get_tensor(name) for name in sorted(file.keys())}
     written = metadata.pop("checksum", None)  # files of version 0.2.0 and earlier have none
     if written not in (None, str(_sum(weights, metadata))):
-        raise ValueError("its content has changed since it was written")
+        raise ValueError("it is damaged: its content has changed since it was written")
     return weights, metadata
 
 
