@@ -42,6 +42,7 @@ class SASRecDataSet(SplitHistories):
     test_item: see `SplitHistories`.
     items: None, or a table indexed 1 to itemnum with title, genres, year and raw_id.
     raw_users: (usernum + 1,) the users' ids in the raw files; entry 0 means nothing.
+    report: None, or what became of the rows of the log, see `seqrec_lib.prepare`.
 
     Raises FileNotFoundError, ValueError naming the line for a file that is not like this, and
     ValueError for keep_times without a time column.
@@ -68,6 +69,7 @@ class SASRecDataSet(SplitHistories):
         super().__init__(sequences, itemnum)
         self.items = None if items is None else _checked_items(items, self.itemnum)
         self.raw_users = np.arange(self.usernum + 1) if raw_users is None else raw_users
+        self.report: pd.DataFrame | None = None
 
     @classmethod
     def from_sequences(

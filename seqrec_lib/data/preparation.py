@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 
 from seqrec_lib.common.checks import one_of
+from seqrec_lib.data.coding import coded, from_1
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.data.interactions import check_interactions, stable_order, times_of
+from seqrec_lib.data.interactions import as_table, check_interactions, stable_order, times_of
 from seqrec_lib.data.movielens import MovieLens
+from seqrec_lib.data.report import preparation_report, print_report, split_report
 from seqrec_lib.data.sequences import Sequences
 
 
@@ -26,10 +28,10 @@ def filter_ratings(
 
     Raises ValueError for a missing column or value, a negative count, or when nothing is left.
     """
-    rows = check_interactions(ratings)
-    user, _ = _codes(rows["user"], "user")
-    item, _ = _codes(rows["item"], "item")
-    kept = _kept_rows(user, item, min_item_count, min_user_count, until_stable)
+    ratings = as_table(ratings)
+    rows = check_interactions(ratings, with_time=False)
+    read = coded(rows, keep_times=False)
+    kept, _ = _kept_rows(read.user, read.item, min_item_count, min_user_count, until_stable)
     return ratings if kept is None else ratings.iloc[kept]
 
 
@@ -43,6 +45,7 @@ def prepare(
     ties: Literal["file", "item", "random"] = "file",
     seed: int | None = None,
     keep_times: bool = False,
+    verbose: bool | None = None,
 ) -> SASRecDataSet:
     """Filter ratings, order each user's by time and number users and items from 1.
 
@@ -57,89 +60,120 @@ def prepare(
         a user's rows are all ties.
     keep_times: keep the times, too, in `sequences.times` and `train.times`: 16 more bytes an
         interaction.
+    verbose: print the report; None prints that of your own tables, and not that of a release.
+
+    `report` of the data set is a table of what became of the rows: which rule dropped how many, how
+    many are repeats and ties, are held out, and are trained on.
 
     Users and items that are left get the ids 1, 2, … in the order of their raw ids; the raw ids
     are in `raw_users` and `items["raw_id"]`.
 
-    Raises ValueError for a missing column or value, when the filter leaves nothing, and for
-    keep_times without a time column.
+    Raises ValueError for a missing column or value, for a column of times that is not called
+    "time", for numbers that a spreadsheet has rounded, when the filter leaves nothing, where no id
+    is found in `items`, and for keep_times without a time column.
     """
+    verbose = not isinstance(ratings, MovieLens) if verbose is None else verbose
     if isinstance(ratings, MovieLens):
         items = ratings.items if items is None else items
         ratings = ratings.ratings
-    rows = check_interactions(ratings)
-    one_of("ties", ties, ("file", "item", "random"))
-    if (ties == "random") != (seed is not None):
-        raise ValueError(f"ties={ties!r} with seed={seed}: ties='random' alone needs a seed")
+    _check_ties(ties, seed)
+    read = coded(check_interactions(ratings), keep_times)
+    kept, dropped = _kept_rows(read.user, read.item, min_item_count, min_user_count, until_stable)
+    left = read if kept is None else read.only(kept)
+    order = _order(left.user, left.item, left.time, ties, seed)
+    time = None if left.time is None else left.time[order]
+    lengths = np.append(0, np.bincount(left.user, minlength=len(left.raw_users)))
+    sequences = Sequences.from_lengths(left.item[order] + 1, lengths, time if keep_times else None)
+    dataset = SASRecDataSet(
+        sequences=sequences,
+        itemnum=len(left.raw_items),
+        items=_item_table(left.raw_items, items),
+        raw_users=from_1(left.raw_users),
+    )
+    nameless = None if items is None else ~np.isin(left.raw_items, items.index)
+    report = preparation_report((read.user, read.item), dropped, sequences, time, nameless)
+    return _reported(dataset, report, verbose)
 
-    user, raw_users = _codes(rows["user"], "user")
-    item, raw_items = _codes(rows["item"], "item")
-    time = times_of(rows, keep_times)
-    kept = _kept_rows(user, item, min_item_count, min_user_count, until_stable)
-    if kept is not None:
-        user, raw_users = _renumber(user[kept], raw_users)
-        item, raw_items = _renumber(item[kept], raw_items)
-        time = None if time is None else time[kept]
 
-    order = _order(user, item, time, ties, seed)
-    item += 1
-    lengths = np.zeros(len(raw_users) + 1, dtype=np.int64)
-    lengths[1:] = np.bincount(user, minlength=len(raw_users))
-    kept_times = time[order] if time is not None and keep_times else None
-    return SASRecDataSet(
-        sequences=Sequences.from_lengths(item[order], lengths, kept_times),
+def prepare_split(
+    train: pd.DataFrame,
+    valid: pd.DataFrame | None,
+    test: pd.DataFrame,
+    items: pd.DataFrame | None = None,
+    *,
+    verbose: bool = True,
+) -> SASRecDataSet:
+    """A data set from a split that is there already, as three tables.
+
+    train, valid, test: tables as `prepare` takes them; None for no validation. Each user's rows are
+        sorted by time within their part, or keep their order where no table has times. Nothing is
+        dropped. A part may hold several items of a user: the first is ranked.
+    items: see `prepare`.
+    verbose: print the report, which says how many rows of valid and test are of users or items
+        without training rows: those users are not evaluated, those items cannot be learned.
+
+    Raises ValueError as `prepare`, and where some tables have times and others not.
+    """
+    given = {"train": train, "valid": valid, "test": test}
+    tables = {name: check_interactions(t) for name, t in given.items() if t is not None}
+    timed = {name: "time" in table for name, table in tables.items()}
+    if len(set(timed.values())) > 1:
+        raise ValueError(f"either all tables have a column 'time' or none; now {timed}")
+    rows = pd.concat(tables.values())
+    user, item, raw_users, raw_items, _ = coded(rows, keep_times=False)
+    first, parts, sequences = 0, {}, {}
+    for name in given:
+        table = tables.get(name, rows.iloc[:0])
+        here = slice(first, first + len(table))
+        first += len(table)
+        parts[name] = user[here], item[here]
+        order = stable_order(user[here], times_of(table, keep_times=False))
+        lengths = np.append(0, np.bincount(user[here], minlength=len(raw_users)))
+        sequences[name] = Sequences.from_lengths(item[here][order] + 1, lengths)
+    dataset = SASRecDataSet.from_split(
+        **sequences,
+        usernum=len(raw_users),
         itemnum=len(raw_items),
         items=_item_table(raw_items, items),
-        raw_users=np.append(np.zeros(1, dtype=raw_users.dtype), raw_users),  # entry 0: no user
     )
+    dataset.raw_users = from_1(raw_users)
+    return _reported(dataset, split_report(parts), verbose)
 
 
-def _codes(values: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Number raw ids 0, 1, … in their order: (N,) int32 codes and the raw ids by code."""
-    raw = values.to_numpy()
-    if raw.dtype.kind in "iu":
-        low, high = int(raw.min()), int(raw.max())
-        if high - low < 2 * len(raw) + 1_000_000:  # a table over the range beats a sort
-            present = np.zeros(high - low + 1, dtype=bool)
-            present[raw - low] = True
-            code = np.cumsum(present, dtype=np.int32) - 1
-            return code[raw - low], (np.flatnonzero(present) + low).astype(raw.dtype)
-        unique, inverse = np.unique(raw, return_inverse=True)
-        return inverse.astype(np.int32), unique
-    kind = pd.api.types.infer_dtype(values)
-    if kind.startswith("mixed"):
-        raise ValueError(
-            f"column {name!r} mixes kinds of ids ({kind}); make them all numbers or text"
-        )
-    codes, found = pd.factorize(values, sort=True)
-    return codes.astype(np.int32), np.asarray(found)
-
-
-def _renumber(codes: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Close the gaps that a filter has left in codes (N,), and drop their raw ids."""
-    present = np.zeros(len(raw), dtype=bool)
-    present[codes] = True
-    return (np.cumsum(present, dtype=np.int32) - 1)[codes], raw[present]
+def _reported(dataset: SASRecDataSet, report: pd.DataFrame, verbose: bool) -> SASRecDataSet:
+    dataset.report = report
+    if verbose:
+        print_report(report)
+    return dataset
 
 
 def _kept_rows(
     user: np.ndarray, item: np.ndarray, min_item: int, min_user: int, until_stable: bool
-) -> np.ndarray | None:
-    """The numbers of the rows that stay, in order, or None when all do."""
+) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+    """The numbers of the rows that stay, in order, or None when all do; those dropped, by rule."""
     for name, count in (("min_item_count", min_item), ("min_user_count", min_user)):
         if count < 0:
             raise ValueError(f"{name}={count} must not be negative")
+    by_item, by_user = f"min_item_count={min_item}", f"min_user_count={min_user}"
+    dropped: dict[str, list[np.ndarray]] = {by_item: [], by_user: []}
     rows = np.arange(len(item))  # the numbers of the rows still in
     while True:
         item_counts, user_counts = np.bincount(item[rows]), np.bincount(user[rows])
-        good = (item_counts[item[rows]] >= min_item) & (user_counts[user[rows]] >= min_user)
-        before, rows = len(rows), rows[good]
+        rare, short = item_counts[item[rows]] < min_item, user_counts[user[rows]] < min_user
+        dropped[by_item].append(rows[rare])
+        dropped[by_user].append(rows[short & ~rare])
+        before, rows = len(rows), rows[~(rare | short)]
         if len(rows) == 0:
-            raise ValueError(
-                f"no row is left with min_item_count={min_item}, min_user_count={min_user}"
-            )
+            raise ValueError(f"no row is left with {by_item}, {by_user}")
         if len(rows) == before or not until_stable:
-            return rows if len(rows) < len(item) else None
+            gone = {rule: np.concatenate(parts) for rule, parts in dropped.items()}
+            return rows if len(rows) < len(item) else None, gone
+
+
+def _check_ties(ties: str, seed: int | None) -> None:
+    one_of("ties", ties, ("file", "item", "random"))
+    if (ties == "random") != (seed is not None):
+        raise ValueError(f"ties={ties!r} with seed={seed}: ties='random' alone needs a seed")
 
 
 def _order(
@@ -167,6 +201,7 @@ def _item_table(raw_items: np.ndarray, items: pd.DataFrame | None) -> pd.DataFra
         if not items.index.is_unique:
             twice = items.index[items.index.duplicated()][0]
             raise ValueError(f"items must have one row for each raw id; {twice} has several")
+        _check_same_ids(raw_items, items.index)
         known = items.reindex(raw_items).set_index(index)
         table["title"] = known["title"].astype("str").where(known["title"].notna(), unknown)
         if "genres" in known:
@@ -174,3 +209,19 @@ def _item_table(raw_items: np.ndarray, items: pd.DataFrame | None) -> pd.DataFra
         if "year" in known:
             table["year"] = known["year"].astype("Int64")
     return table[["title", "genres", "year", "raw_id"]]
+
+
+def _check_same_ids(raw_items: np.ndarray, index: pd.Index) -> None:
+    """A ValueError where no item of the log is in the table of items: all titles would be lost."""
+    if index.isin(raw_items).any():
+        return
+    kinds = ["text" if isinstance(x[0], str) else "numbers" for x in (raw_items, index) if len(x)]
+    advice = "index it by the items' ids: items.set_index(...)"
+    if kinds == ["text", "numbers"]:
+        advice = "items.index = items.index.astype(str) makes them alike"
+    elif kinds == ["numbers", "text"]:
+        advice = "items.index = items.index.astype(int) makes them alike"
+    raise ValueError(
+        f"no item of the log is in the index of items: the log has {raw_items[0]!r} and so on, the "
+        f"index {index[:1].tolist()}; {advice}"
+    )

@@ -22,6 +22,7 @@ from seqrec_lib.training.adam import Adam
 from seqrec_lib.training.by_hand import told
 from seqrec_lib.training.checkpoints import CheckpointFolder
 from seqrec_lib.training.choice import Draws, device_of, engine_for
+from seqrec_lib.training.fitting_sampler import fitting_sampler
 from seqrec_lib.training.gpu import says_what_cannot_be_compiled
 from seqrec_lib.training.loop import Run, TrainingState
 from seqrec_lib.training.loss_batches import Batches, ForeignSampler, Sampler, adapted
@@ -33,7 +34,7 @@ from seqrec_lib.training.sparse import RowwiseAdam
 def train(
     model: SequenceModel,
     dataset: HasSplit,
-    sampler: Sampler,
+    sampler: Sampler | None,
     options: TrainingOptions,
     validate: Callable[[int], tuple[float, float]],
 ) -> dict[str, list[float]]:
@@ -43,6 +44,7 @@ def train(
     of one process, up to rounding and the draws of dropout. The sampler's batch_size is that of all
     processes together.
 
+    sampler: None makes the one that fits, see `fitting_sampler`.
     validate: seed → (NDCG@10, HR@10) on the validation items.
     Returns {"loss": one per epoch, "val_ndcg": …, "val_hr": one per validation}.
 
@@ -55,12 +57,11 @@ def train(
     """
     dataset = as_dataset(dataset)
     knows_all(model, dataset)
-    if options.val_epoch:
-        dataset.targets("valid")  # refused now rather than after the first epochs
     world = current()
     seed = world.broadcast(fresh_seed() if options.seed is None else options.seed)
     model.to(device_of(options, world))
     _make_trainable(model)
+    sampler = fitting_sampler(sampler, model, dataset, options, seed)
     source = adapted(sampler, dataset.itemnum).to(model.device)
     draws = Draws(seed, model.device, world)
     _agree(world, model, dataset, source, options)
