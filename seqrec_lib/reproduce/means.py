@@ -19,9 +19,9 @@ from scipy import stats
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.unseen import Complement
+from seqrec_lib.evaluation.candidates import sampled_candidates
 from seqrec_lib.evaluation.metrics import user_values
 from seqrec_lib.evaluation.protocols import expected_sampled_values
-from seqrec_lib.evaluation.ranking import sampled_candidates
 from seqrec_lib.evaluation.ranks import Ranks
 from seqrec_lib.reproduce.datasets import load
 from seqrec_lib.reproduce.lines import CANDIDATE_SEED, METRICS, NEGATIVES, with_interval
