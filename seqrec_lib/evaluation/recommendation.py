@@ -14,7 +14,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from seqrec_lib.common.checks import knows_all
+from seqrec_lib.common.checks import knows_all, positive
+from seqrec_lib.common.ids import whole_numbers
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
@@ -93,7 +94,7 @@ def recommend(
         ValueError: neither or both of users and histories; an unknown user, item or title, which is
             named; an empty history.
     """
-    dataset = as_dataset(dataset)
+    dataset, k = as_dataset(dataset), positive("k", k)
     if (users is None) == (histories is None):
         raise ValueError("give either users=[ids] or histories=[lists of ids or titles]")
     if histories is None:
@@ -146,7 +147,7 @@ def similar_items(
     dataset = as_dataset(dataset)
     if hasattr(model, "item_num"):
         knows_all(model, dataset, with_users=False)
-    k = min(_positive(k), dataset.itemnum - 1)
+    k = min(positive("k", k), dataset.itemnum - 1)
     wanted = _Items(dataset).ids([item], "")[0]
     with torch.no_grad():
         if hasattr(model, "item_similarities"):
@@ -198,8 +199,10 @@ def top_items(
         ValueError: k below 1; NaN or infinite scores.
     """
     item_num = scorer.item_num if item_num is None else item_num
-    listed = min(_positive(k), item_num)
-    batch_size = max(1, min(batch_size, _SCORES_AT_ONCE // (scorer.item_num + 1)))
+    k = positive("k", k)
+    listed = min(k, item_num)
+    most = max(1, _SCORES_AT_ONCE // (scorer.item_num + 1))
+    batch_size = min(positive("batch_size", batch_size), most)
     ids = torch.as_tensor(users, dtype=torch.int64)
     parts: list[tuple[Tensor, Tensor]] = []
     # users of similar length together need little padding
@@ -229,17 +232,17 @@ def top_items(
 
 
 def _user_ids(dataset: SASRecDataSet, users: Any) -> np.ndarray:
-    ids = np.atleast_1d(np.asarray(users if isinstance(users, int | np.integer) else list(users)))
-    if ids.size == 0 or ids.dtype.kind not in "iu":
-        raise ValueError(
-            f"users must be user ids, whole numbers from 1, got {users!r}; for a history of items "
-            "say histories="
-        )
+    try:
+        ids = whole_numbers("users", [users] if isinstance(users, int | np.integer) else users)
+        if ids.size == 0:
+            raise ValueError(f"users must be user ids, whole numbers from 1, got {users!r}")
+    except ValueError as error:
+        raise ValueError(f"{error}; for a history of items say histories=") from None
     for user in ids[(ids < 1) | (ids > dataset.usernum)]:
         raise ValueError(f"user {user} is outside 1 to {dataset.usernum}")
     for user in ids[dataset.sequences.lengths[ids] == 0]:
         raise ValueError(f"user {user} has no history to recommend from")
-    return ids.astype(np.int64)
+    return ids
 
 
 def _as_lists(histories: Any) -> list[list[Any]]:
@@ -278,12 +281,6 @@ class _Items:
         if not 1 <= item <= self._dataset.itemnum:
             raise ValueError(f"{where}item {item} is outside 1 to {self._dataset.itemnum}")
         return int(item)
-
-
-def _positive(k: int) -> int:
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
-    return k
 
 
 def _titles(dataset: SASRecDataSet, items: np.ndarray) -> np.ndarray | None:

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
+from seqrec_lib.common.paths import AnyPath, as_path, folder_to_write, write_text
 from seqrec_lib.common.places import recorded_folder
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.models.files import build_model, config_from_dict, write_weights
+from seqrec_lib.models.files import build_model, config_from_dict, read_tensors, write_weights
 from seqrec_lib.models.recommenders import SASREC, SSEPT
 
 FOLDER = recorded_folder("checkpoints")
@@ -42,7 +42,7 @@ _TABLES = {  # a tensor with one row an id, and whose ids they are
 
 
 def load_trained(
-    name: str, dataset: SASRecDataSet, folder: str | Path | None = None
+    name: str, dataset: SASRecDataSet, folder: AnyPath | None = None
 ) -> SASREC | SSEPT:
     """A trained model, its rows in the order of `dataset`: item 5 is the film that has id 5 there.
 
@@ -59,11 +59,10 @@ def load_trained(
         LookupError: an unknown name, no such file, or a data set of other films or users; says how
             many, and names one. ValueError: the file is damaged.
     """
-    place = _find(name, Path(folder) if folder is not None else FOLDER)
+    place = _find(name, as_path(folder, "folder") if folder is not None else FOLDER)
     try:
-        with safe_open(place, framework="pt") as file:
-            config = config_from_dict(json.loads((file.metadata() or {})["config"]))
-            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        weights, metadata = read_tensors(place)
+        config = config_from_dict(json.loads(metadata["config"]))
         raw = {key: weights.pop(key).numpy() for key in (_RAW_ITEMS, _RAW_USERS) if key in weights}
         known_items = raw[_RAW_ITEMS]
     except Exception as error:
@@ -83,7 +82,7 @@ def load_trained(
 def _check_digest(place: Path, weights: dict[str, Tensor]) -> None:
     """A ValueError for a file that its card was not written for, and for weights that are none."""
     card = place.with_suffix(".json")
-    expected = json.loads(card.read_text(encoding="utf-8"))["sha256"] if card.is_file() else None
+    expected = _card(card).get("sha256") if card.is_file() else None
     if expected not in (None, hashlib.sha256(place.read_bytes()).hexdigest()):
         raise ValueError(
             f"{place.name} is damaged, or not the file that {card.name} was written for: its "
@@ -94,15 +93,26 @@ def _check_digest(place: Path, weights: dict[str, Tensor]) -> None:
         raise ValueError(f"{place.name}: {bad[0]} holds numbers that are not finite")
 
 
-def trained_models(folder: str | Path | None = None) -> pd.DataFrame:
+def _card(path: Path) -> dict[str, Any]:
+    """A card that `save_trained` wrote. Raises ValueError that names a damaged one."""
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(card, dict) or not isinstance(card.get("scores", {}), dict):
+            raise ValueError("it is no card")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the card {path.name} is damaged ({error}): fetch it again") from error
+    return card
+
+
+def trained_models(folder: AnyPath | None = None) -> pd.DataFrame:
     """The models that `load_trained` knows: a table indexed by name.
 
     Columns: there (whether its file is), model, trained_on, seed, epochs (of these the best by
     validation was kept: best_epoch), sampled_ndcg, sampled_hr, full_ndcg, full_hr (@10, on the test
     items), megabytes and made_by, a command. What is not there has no numbers.
     """
-    folder = Path(folder) if folder is not None else FOLDER
-    cards = {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
+    folder = as_path(folder, "folder") if folder is not None else FOLDER
+    cards = {path.stem: _card(path) for path in folder.glob("*.json")}
     rows = []
     for name in dict.fromkeys([*_NAMES, *sorted(cards)]):
         card, place = cards.get(name, {}), folder / f"{name}.safetensors"
@@ -136,7 +146,7 @@ def reproduce_command(table: str, row: str, seed: int, epochs: int | None = None
 
 
 def save_trained(
-    model: SASREC, dataset: SASRecDataSet, name: str, card: dict[str, Any], folder: str | Path
+    model: SASREC, dataset: SASRecDataSet, name: str, card: dict[str, Any], folder: AnyPath
 ) -> Path:
     """Write NAME.safetensors (weights and raw ids) and NAME.json (the card) into `folder`.
 
@@ -147,8 +157,7 @@ def save_trained(
     Returns:
         The place of the weights. Raises ValueError where the data set has no raw ids.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_to_write(folder)
     tensors = dict(model.state_dict())
     tensors[_RAW_ITEMS] = torch.from_numpy(_integers(_raw_items(dataset)))
     if "user_embedding_layer.weight" in tensors:
@@ -158,7 +167,7 @@ def save_trained(
     write_weights(tensors, place, {"config": json.dumps(settings)})
     digest = hashlib.sha256(place.read_bytes()).hexdigest()
     written = {"name": name, **card, "settings": settings, "sha256": digest}
-    (folder / f"{name}.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+    write_text(folder / f"{name}.json", json.dumps(written, indent=2) + "\n")
     return place
 
 

@@ -51,6 +51,7 @@ def test_the_scores_are_the_models(kind: str) -> None:
         torch.testing.assert_close(Scores(made)(*given), expected(kind, made, given))
 
 
+@pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning")  # of nn.GRU
 @pytest.mark.parametrize("kind", KINDS)
 def test_torch_export_for_any_batch(kind: str) -> None:
     made = model(kind)
