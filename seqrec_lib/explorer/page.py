@@ -117,7 +117,7 @@ def _content(
     ]
     about = {
         "model": "SSE-PT" if isinstance(model, SSEPTNetwork) else "SASRec",
-        "item": "film" if "genres" in data.items else "item",
+        "item": "film" if data.items is not None and "genres" in data.items else "item",
         "config": config,
         "arrays": placed,
         "users": names,
@@ -131,7 +131,7 @@ def _content(
 
 
 def _genres(data: SASRecDataSet) -> list[str]:
-    if "genres" not in data.items:
+    if data.items is None or "genres" not in data.items:
         return [""] * data.itemnum
     return [str(text).replace("|", ", ") for text in data.items["genres"]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
@@ -32,7 +33,12 @@ def model_page(inputs: Sequence[str], targets: Sequence[str], user: str = "") ->
     for t, (film, target) in enumerate(zip(inputs, targets, strict=True)):
         _column(axes, t, film, target, user)
     for nth, low in enumerate((3.0, 5.0)):
-        box = {"boxstyle": "round,pad=0.05", "facecolor": _BLOCK, "edgecolor": GREY, "zorder": 0}
+        box: dict[str, Any] = {
+            "boxstyle": "round,pad=0.05",
+            "facecolor": _BLOCK,
+            "edgecolor": GREY,
+            "zorder": 0,
+        }
         axes.add_patch(FancyBboxPatch((-0.5, low), T, 1.3, **box))
         axes.text(-0.72, low + 0.65, f"block {nth + 1}", ha="right", va="center", fontsize=10)
         _look_back(axes, [bool(film) for film in inputs], low)
@@ -51,8 +57,12 @@ def model_page(inputs: Sequence[str], targets: Sequence[str], user: str = "") ->
 
 def _column(axes: Axes, t: int, film: str, target: str, user: str) -> None:
     """Everything at position t but the blocks."""
-    hatch = {} if film else {"hatch": "....", "edgecolor": "#AAAAAA"}
-    face = {"facecolor": _FILM if film else "white", "edgecolor": INK, "linewidth": 0.8} | hatch
+    hatch: dict[str, Any] = {} if film else {"hatch": "....", "edgecolor": "#AAAAAA"}
+    face: dict[str, Any] = {
+        "facecolor": _FILM if film else "white",
+        "edgecolor": INK,
+        "linewidth": 0.8,
+    } | hatch
     axes.add_patch(Rectangle((t - 0.44, -0.3), 0.88, 0.6, **face))
     back = {"facecolor": "white", "edgecolor": "none", "pad": 0.6} if not film else None
     note = wrapped(film, 11, 2) if film else "padding"
@@ -74,7 +84,7 @@ def _column(axes: Axes, t: int, film: str, target: str, user: str) -> None:
     axes.add_patch(Rectangle((t - 0.44, 6.9), 0.88, 0.4, facecolor=BLUE, edgecolor=INK, lw=0.8))
     _arrow(axes, (t, 7.32), (t, 8.78))
     if target:
-        style = {"facecolor": "white", "edgecolor": GREEN, "linewidth": 1.6}
+        style: dict[str, Any] = {"facecolor": "white", "edgecolor": GREEN, "linewidth": 1.6}
         axes.add_patch(Rectangle((t - 0.44, 8.8), 0.88, 0.6, **style))
         axes.text(t, 9.1, wrapped(target, 11, 2), ha="center", va="center", fontsize=9)
 
@@ -109,7 +119,7 @@ def block_inside(title: str = "") -> Drawing:
     }
     for key, (x, y, face) in boxes.items():
         tall = 0.42 if key == "attention" else 0.3
-        style = {"boxstyle": "round,pad=0.04", "facecolor": face, "edgecolor": INK}
+        style: dict[str, Any] = {"boxstyle": "round,pad=0.04", "facecolor": face, "edgecolor": INK}
         axes.add_patch(FancyBboxPatch((x - 0.9, y - tall), 1.8, 2 * tall, **style))
         axes.text(x, y, names.get(key, key), ha="center", va="center", fontsize=10)
     _arrow(axes, (0, 0.34), (0, 0.86))
@@ -146,5 +156,5 @@ def block_inside(title: str = "") -> Drawing:
 def _arrow(
     axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str = INK
 ) -> None:
-    style = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
+    style: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
     axes.add_patch(FancyArrowPatch(start, end, color=colour, linewidth=1.1, **style))

@@ -71,7 +71,7 @@ def number_table(
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **_HIDDEN))
             continue
         note = "NaN" if np.isnan(value) else f"{value + 0.0:.2f}"
-        ink = INK if np.isnan(value) else ink_on((value - low) / (top - low))
+        ink = INK if np.isnan(value) else ink_on(float((value - low) / (top - low)))
         axes.text(column, row, note, ha="center", va="center", color=ink, fontsize=9)
     _name(axes, rows, columns)
     axes.set_xlabel(meaning)  # no colour bar: the numbers are in the cells

@@ -37,14 +37,19 @@ def looks(weights: Any, labels: Sequence[str], title: str = "") -> Drawing:
     axes = drawing.sheet()
     for t, name in enumerate(labels):
         face = "#BBD9EC" if t < T - 1 else BLUE
-        box = {"boxstyle": "round,pad=0.03", "facecolor": face, "edgecolor": INK}
+        box: dict[str, Any] = {"boxstyle": "round,pad=0.03", "facecolor": face, "edgecolor": INK}
         axes.add_patch(FancyBboxPatch((t - 0.36, -0.2), 0.72, 0.4, **box))
         ink = INK if t < T - 1 else "white"
         axes.text(t, 0, wrapped(name, 12), ha="center", va="center", fontsize=10, color=ink)
         bend = 0.32 + 0.4 / max(T - 1 - t, 1)
         start, end = ((T - 1, 0.25), (t, 0.25)) if t < T - 1 else ((t + 0.2, 0.25), (t - 0.2, 0.25))
         width = 0.6 + 11 * shares[t]
-        style = {"arrowstyle": "-|>", "mutation_scale": 12 + width, "shrinkA": 0, "shrinkB": 0}
+        style: dict[str, Any] = {
+            "arrowstyle": "-|>",
+            "mutation_scale": 12 + width,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
         curve = f"arc3,rad={bend if t < T - 1 else 1.6}"
         axes.add_patch(
             FancyArrowPatch(
