@@ -58,24 +58,30 @@ def main(arguments: list[str] | None = None) -> None:
     _try_folders(parser, chosen)
     runs = once_each(todo)
     datasets = {name: load(name) for name in {recipe.dataset for recipe, _ in runs}}
+    try:
+        _run_all(runs, datasets, chosen)
+    except KeyboardInterrupt as stop:  # in the forecast, too, which trains a little
+        sys.exit(f"{str(stop).partition(':')[0] or 'stopped'}; the same command resumes from there")
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
+
+
+def _run_all(
+    runs: list[tuple[Recipe, int]], datasets: dict[str, SASRecDataSet], chosen: argparse.Namespace
+) -> None:
     forecast = _forecast(runs, datasets, chosen)
     for place, (recipe, seed) in enumerate(runs, start=1):
         name = f"{recipe.table} {recipe.row}, seed {seed}"
         print(f"run {place} of {len(runs)}: {name}, {forecast[place - 1]}", flush=True)
-        try:
-            line = run_recipe(
-                recipe,
-                datasets[recipe.dataset],
-                seed,
-                chosen.results,
-                chosen.work,
-                chosen.epochs,
-                chosen.device,
-            )
-        except KeyboardInterrupt as stop:
-            sys.exit(f"{stop}; the same command resumes from there")
-        except (ValueError, OSError) as error:
-            sys.exit(str(error))
+        line = run_recipe(
+            recipe,
+            datasets[recipe.dataset],
+            seed,
+            chosen.results,
+            chosen.work,
+            chosen.epochs,
+            chosen.device,
+        )
         print(
             f"test NDCG@10 {line['sampled_ndcg']:.4f}, HR@10 {line['sampled_hr']:.4f} among 100 "
             f"negatives; {line['full_ndcg']:.4f}, {line['full_hr']:.4f} among all items"
