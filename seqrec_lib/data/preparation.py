@@ -1,6 +1,6 @@
 """From a ratings table to sequences: filter, order, number from 1."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,8 @@ def prepare(
 
     ratings: `MovieLens`, or a table with user and item (numbers or text) and, where known, time;
         any rating counts as an interaction, and repeated rows stay repeated.
-    items: a table with title (and, where known, genres and year) indexed by raw item id.
+    items: a table with title (and any other columns, such as genres and year) indexed by raw item
+        id.
     min_item_count, min_user_count, until_stable: see `filter_ratings`.
     ties: the order of a user's rows with equal time. "file" keeps the file's (a stable sort),
         "item" goes by raw item id, "random" shuffles them and needs a seed. Without a time column
@@ -58,13 +59,15 @@ def prepare(
     keep_times: keep the times, too, in `sequences.times` and `train.times`: 16 more bytes an
         interaction.
 
-    Users and items that are left get the ids 1, 2, … in the order of their raw ids; the raw ids
-    are in `raw_users` and `items["raw_id"]`.
+    Users and items that are left get the numbers 1, 2, … in the order of their raw ids; the raw
+    ids are in `raw_users` and `raw_items`. An item without a title is called "item" and its raw id.
 
     Raises ValueError for a missing column or value, when the filter leaves nothing, and for
     keep_times without a time column.
     """
+    item_name = "item"
     if isinstance(ratings, MovieLens):
+        item_name = "film"
         items = ratings.items if items is None else items
         ratings = ratings.ratings
     rows = check_interactions(ratings)
@@ -91,6 +94,7 @@ def prepare(
         itemnum=len(raw_items),
         items=_item_table(raw_items, items),
         raw_users=np.append(np.zeros(1, dtype=raw_users.dtype), raw_users),  # entry 0: no user
+        item_name=item_name,
     )
 
 
@@ -161,6 +165,7 @@ def _item_table(raw_items: np.ndarray, items: pd.DataFrame | None) -> pd.DataFra
     unknown = pd.Series([f"item {raw}" for raw in raw_items], index=index, dtype="str")
     table = pd.DataFrame({"title": unknown, "genres": "", "raw_id": raw_items}, index=index)
     table["year"] = pd.array([pd.NA] * len(raw_items), dtype="Int64")
+    others: list[Any] = []
     if items is not None:
         if "title" not in items.columns:
             raise ValueError(f"items must have a title column; it has {list(items.columns)}")
@@ -173,4 +178,6 @@ def _item_table(raw_items: np.ndarray, items: pd.DataFrame | None) -> pd.DataFra
             table["genres"] = known["genres"].fillna("").astype("str")
         if "year" in known:
             table["year"] = known["year"].astype("Int64")
-    return table[["title", "genres", "year", "raw_id"]]
+        others = [name for name in known if name not in table]
+        table[others] = known[others]
+    return table[["title", "genres", "year", "raw_id", *others]]

@@ -18,9 +18,11 @@ class TitleIndex:
 
     titles: indexed by item id, written as in MovieLens: "Matrix, The (1999)", other titles in
         brackets before the year: "City of Lost Children, The (Cité des enfants perdus, La) (1995)".
+    name: what one of them is called in messages.
     """
 
-    def __init__(self, titles: pd.Series) -> None:
+    def __init__(self, titles: pd.Series, name: str = "film") -> None:
+        self._name = name
         self._titles = dict(zip(titles.index.tolist(), titles.astype(str).tolist(), strict=True))
         self._years: dict[int, int | None] = {}
         self._by_name: dict[str, dict[int, None]] = {}  # with its article: a dict keeps the order
@@ -51,10 +53,12 @@ class TitleIndex:
             exact = [i for i in found if self._titles[i].casefold() == title.strip().casefold()]
             if len(exact) == 1:
                 return exact[0]
-            raise ValueError(f"{title!r} is the title of several films: {self._list(found)}")
+            raise ValueError(
+                f"{title!r} is the title of several {self._name}s: {self._list(found)}"
+            )
         closest = self._closest(_bare(names[0]))
         hint = f"; the closest titles are: {self._list(closest)}" if closest else ""
-        raise ValueError(f"no film is called {title!r}{hint}")
+        raise ValueError(f"no {self._name} is called {title!r}{hint}")
 
     def _matches(self, name: str, year: int | None) -> list[int]:
         bare = _bare(name)
@@ -77,7 +81,7 @@ class TitleIndex:
 
     def _list(self, items: list[int]) -> str:
         more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-        shown = (f"{self._titles[item]!r} (item {item})" for item in items[:_SHOWN])
+        shown = (f"{self._titles[item]!r} (item {item!r})" for item in items[:_SHOWN])
         return ", ".join(shown) + more
 
 

@@ -26,7 +26,7 @@ class Popularity:
 
     def __init__(self, dataset: HasSplit) -> None:
         dataset = as_dataset(dataset)
-        self.item_num = dataset.itemnum
+        self.item_num, self.knows = dataset.itemnum, dataset.vocabulary
         self.counts = _counts(dataset.train, self.item_num)
         self._scores = torch.from_numpy(self.counts).float()
         self._scores[0] = -torch.inf
@@ -68,7 +68,7 @@ class MarkovChain:
         if smoothing <= 0:
             raise ValueError(f"smoothing must be positive, got {smoothing}: it breaks ties")
         dataset = as_dataset(dataset)
-        self.item_num = dataset.itemnum
+        self.item_num, self.knows = dataset.itemnum, dataset.vocabulary
         self.smoothing = smoothing
         train = dataset.train
         leads = np.ones(len(train.items), dtype=bool)  # to another item: all but a user's last
@@ -117,7 +117,7 @@ class ItemKNN:
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         dataset = as_dataset(dataset)
-        self.item_num = dataset.itemnum
+        self.item_num, self.knows = dataset.itemnum, dataset.vocabulary
         self.last = last
         train = dataset.train
         had = _zeros_and_ones(train.items, train.starts, self.item_num)  # (U+1, I+1)

@@ -35,6 +35,7 @@ class SequenceModel(nn.Module, ABC):
     l2_reg: float = 0.0  # weight decay of Adam
     reads_times: bool = False  # whether `encode` looks at `rows.times`, which then must be there
     runs_packed: bool = False  # leave it: see `fast.fitness`
+    knows: Any = None  # whose its rows are: the lists of the first data set that it meets
 
     @property
     @abstractmethod

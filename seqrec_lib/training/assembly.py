@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqrec_lib.common.checks import knows_all
 from seqrec_lib.common.distributed import World, current
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.common.modes import in_mode
 from seqrec_lib.common.randomness import fresh_seed, make_generator
+from seqrec_lib.common.vocabulary import knows_all
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.network.fast.fitness import fits_packed
@@ -59,7 +59,7 @@ def train(
         distributed.ProcessLostError: another process ended or hangs.
     """
     dataset = as_dataset(dataset)
-    knows_all(model, dataset)
+    knows_all(model, dataset, learns=True)
     if options.val_epoch:
         dataset.targets("valid")  # refused now rather than after the first epochs
     world = current()

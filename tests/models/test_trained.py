@@ -68,7 +68,7 @@ def test_scores_of_titles_do_not_depend_on_the_numbering(make, tmp_path):
     found = by_title(sl.load_trained("it", other, tmp_path), other)
     pd.testing.assert_frame_equal(found, expected, rtol=0, atol=1e-6)
     # and strangers: the mean user is the same one, whatever the users' numbers
-    seen = [titled().item_id("Film 10"), other.item_id("Film 10")]
+    seen = [titled().item_number("Film 10"), other.item_number("Film 10")]
     lists = [
         m.score(None, torch.tensor([[item]]))[0, 1:].numpy()[np.argsort(d.items["raw_id"])]
         for item, (m, d) in zip(
