@@ -10,10 +10,11 @@ import pandas as pd
 from seqrec_lib.common.vocabulary import Vocabulary
 from seqrec_lib.data.histories import SplitHistories
 from seqrec_lib.data.interactions import check_numbered, ordered_sequences
+from seqrec_lib.data.lists import Lists
 from seqrec_lib.data.naming import Names
 from seqrec_lib.data.readers import read_interactions
 from seqrec_lib.data.sequences import Sequences
-from seqrec_lib.data.split import Lists, Split
+from seqrec_lib.data.split import Split
 
 
 class SASRecDataSet(SplitHistories):

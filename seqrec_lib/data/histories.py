@@ -1,6 +1,9 @@
 """What training and evaluation ask a data set for: users' histories, and how they are split."""
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 
 from seqrec_lib.common.ids import refuse_sparse_ids
 from seqrec_lib.data.sequences import Sequences
@@ -89,6 +92,44 @@ class SplitHistories:
             "min_interactions": int(min_interactions),
         }
 
+    def split_at(self, valid_from: Any, test_from: Any) -> dict[str, int]:
+        """Split at two points in time, the same for all users, in place of the split so far.
+
+        What is earlier than valid_from is training, from test_from on it is the test, between them
+        validation. So no model is trained on what lay in the future of its test items. What is
+        ranked is each user's first item of a part, after everything earlier in the history; the
+        others of the part compete like any item. A user who has nothing earlier has no target.
+
+        valid_from, test_from: numbers in the unit of the data's times, or dates (text, datetime)
+            where the times are seconds since 1970, as of MovieLens and of every column of dates;
+            dates without a time zone are UTC. Equal ones leave no validation part. The last tenth
+            of all interactions is the test from `numpy.quantile(dataset.sequences.times, 0.9)` on.
+
+        Returns how many interactions are in the parts train, valid and test; how many users have
+        something to train on (train_users) and a target (valid_users, test_users); how many have
+        test items and nothing earlier (new_users); how many items occur, but not in training
+        (new_items): no model can know these.
+        Raises ValueError for data without times (keep_times=True keeps them), and for points
+        that leave nothing to train on or to test.
+        """
+        if self._read is None:
+            raise ValueError("there are no interactions to split: this data set was made empty")
+        points = (_seconds("valid_from", valid_from), _seconds("test_from", test_from))
+        split = self._flat = Split.by_time(self._read, *points)
+        self._lists = None
+        count = np.count_nonzero
+        new = (split.train_lengths + split.valid_lengths == 0) & (split.held_out("test") > 0)
+        parts = (split.train_lengths, split.valid_lengths, split.held_out("test"))
+        found = {
+            **{name: x.sum() for name, x in zip(("train", "valid", "test"), parts, strict=True)},
+            "train_users": count(split.train_lengths),
+            "valid_users": count(split.targets("valid")),
+            "test_users": count(split.targets("test")),
+            "new_users": count(new),
+            "new_items": len(np.setdiff1d(self._read.items, split.train.items)),
+        }
+        return {name: int(number) for name, number in found.items()}
+
     def _current(self) -> Split:
         """The split that holds now: the dicts', where somebody has them in hand."""
         if self._lists is not None:
@@ -153,6 +194,12 @@ class SplitHistories:
         "valid" (training items)."""
         return self._current().history(split)
 
+    @property
+    def split_points(self) -> dict[str, float]:
+        """{"valid": …, "test": …}: the times from which on these parts are, empty without them."""
+        points = self._current().points
+        return {} if points is None else dict(zip(("valid", "test"), points, strict=True))
+
     def held_out(self, split: str) -> np.ndarray:
         """(usernum + 1,) int64: how many items each user has in the part "test" or "valid"."""
         return self._current().held_out(split)
@@ -195,6 +242,16 @@ class SplitHistories:
     def Items(self) -> set[int]:
         """The items that occur in the data as they were read."""
         return set(np.unique((self.sequences if self._read is None else self._read).items).tolist())
+
+
+def _seconds(name: str, point: Any) -> float:
+    """A point in time as a number: a date in seconds since 1970."""
+    if isinstance(point, int | float | np.number) and not isinstance(point, bool):
+        return float(point) if isinstance(point, float | np.floating) else int(point)
+    try:
+        return pd.Timestamp(point).timestamp()
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}={point!r} is neither a number nor a date") from None
 
 
 def _as_lists(sequences: Sequences) -> dict[int, list[int]]:

@@ -10,7 +10,7 @@ from seqrec_lib.data.sequences import Sequences
 
 
 def check_interactions(rows: pd.DataFrame) -> pd.DataFrame:
-    """The user, item and (where there) time columns of a table, dates as whole numbers.
+    """The user, item and (where there) time columns of a table, dates as seconds since 1970.
 
     Raises ValueError for a column that is missing or twice there, for no rows, for a missing value
     and for times that are neither finite numbers nor dates; TypeError for anything but a DataFrame.
@@ -33,10 +33,17 @@ def check_interactions(rows: pd.DataFrame) -> pd.DataFrame:
     if "time" in names:
         time = rows["time"]
         if pd.api.types.is_datetime64_any_dtype(time):
-            rows = rows.assign(time=time.astype("int64"))
+            rows = rows.assign(time=seconds_since_1970(time))
         elif time.dtype.kind not in "iuf" or not np.isfinite(time.to_numpy(np.float64)).all():
             raise ValueError(f"column 'time' must hold finite numbers or dates, not {time.dtype}")
     return rows
+
+
+def seconds_since_1970(dates: pd.Series) -> np.ndarray:
+    """Dates in MovieLens' unit: int64 where all are whole seconds, float64 where they are not."""
+    microseconds = pd.DatetimeIndex(dates).as_unit("us").asi8  # (N,), UTC
+    whole = not (microseconds % 1_000_000).any()
+    return microseconds // 1_000_000 if whole else microseconds / 1e6
 
 
 def stable_order(user: np.ndarray, time: np.ndarray | None) -> np.ndarray:

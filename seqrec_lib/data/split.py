@@ -1,7 +1,6 @@
 """What of each user's history is for training, what for validation and what for the test."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -9,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from seqrec_lib.common.ids import LARGEST_ID, checked_id, refuse_sparse_ids
+from seqrec_lib.common.ids import refuse_sparse_ids
+from seqrec_lib.data.lists import Lists, check_users, count_items, flattened
 from seqrec_lib.data.sequences import Sequences
 
-Lists = Mapping[int, Sequence[int] | np.ndarray] | Sequences
 PARTS = ("user_train", "user_valid", "user_test")
 _NOTHING = (
     "there are no interactions: a data set needs a file, SASRecDataSet(filename=...), or items in "
@@ -28,12 +27,14 @@ class Split:
     train_lengths, valid_lengths: (U + 1,) int64, how many of a user's first items are for training,
         and how many of those that follow are for validation. The rest is the test.
     sizes: (valid_size, test_size, min_interactions) where the parts were cut by them.
+    points: (valid_from, test_from) where they were cut at these times.
     """
 
     sequences: Sequences
     train_lengths: np.ndarray
     valid_lengths: np.ndarray
     sizes: tuple[int, int, int] | None = None
+    points: tuple[float, float] | None = None
 
     @classmethod
     def by_sizes(
@@ -62,6 +63,33 @@ class Split:
         return cls(sequences, sequences.lengths - held_out, np.where(enough, valid_size, 0), sizes)
 
     @classmethod
+    def by_time(cls, sequences: Sequences, valid_from: float, test_from: float) -> "Split":
+        """What is earlier than valid_from is training, from test_from on the test.
+
+        Raises ValueError for sequences without times or not in their order, for points that are in
+        the wrong order, and where nothing is left to train on or to test.
+        """
+        times, lengths = sequences.times, sequences.lengths
+        if times is None:
+            raise ValueError(
+                "a split at a point in time needs the times: make the data set with keep_times=True"
+            )
+        user = np.repeat(np.arange(len(lengths)), lengths)  # (N,)
+        if bool(((np.diff(times) < 0) & (np.diff(user) == 0)).any()):
+            raise ValueError("a user's items are not in the order of their times")
+        if not valid_from <= test_from:
+            raise ValueError(f"valid_from={valid_from} is later than test_from={test_from}")
+        if not times.min() < valid_from or not test_from <= times.max():
+            raise ValueError(
+                f"valid_from={valid_from} and test_from={test_from} leave nothing to train on or "
+                f"to test: the times go from {times.min()} to {times.max()}"
+            )
+        before = [
+            np.bincount(user[times < x], minlength=len(lengths)) for x in (valid_from, test_from)
+        ]
+        return cls(sequences, before[0], before[1] - before[0], points=(valid_from, test_from))
+
+    @classmethod
     def from_lists(
         cls,
         train: Lists,
@@ -78,11 +106,11 @@ class Split:
         """
         parts = dict(zip(PARTS, (train, valid, test), strict=True))
         for name, lists in parts.items():
-            _check_users(name, lists, usernum)
+            check_users(name, lists, usernum)
         if usernum is None:
             usernum = max(chain.from_iterable(parts.values()), default=0)
-        refuse_sparse_ids(usernum, sum(map(_count, parts.values())), "user")
-        flat = [_flat(name, lists, usernum, itemnum) for name, lists in parts.items()]
+        refuse_sparse_ids(usernum, sum(map(count_items, parts.values())), "user")
+        flat = [flattened(name, lists, usernum, itemnum) for name, lists in parts.items()]
         lengths = flat[0][1] + flat[1][1] + flat[2][1]  # (U+1,)
         items = np.empty(lengths.sum(), dtype=np.int32)
         if len(items) == 0:
@@ -118,10 +146,12 @@ class Split:
     def targets(self, split: str) -> np.ndarray:
         """(U + 1,) int64: the first item of the part by user, 0 = none.
 
-        A user without training items has no target either, as in recommenders.
+        A user without training items has no target either, as in recommenders; by time, a user
+        without anything earlier.
         """
         before = self.train_lengths + (self.valid_lengths if _is_test(split) else 0)
-        has_one = (self.held_out(split) > 0) & (self.train_lengths > 0)
+        known = self.train_lengths if self.points is None else before
+        has_one = (self.held_out(split) > 0) & (known > 0)
         targets = np.zeros(len(has_one), dtype=np.int64)
         targets[has_one] = self.sequences.items[(self.sequences.starts[:-1] + before)[has_one]]
         return targets
@@ -129,6 +159,13 @@ class Split:
     def why_no_targets(self, split: str) -> str:
         """What to say, and to do, where nobody has a target."""
         size = f"{split}_size"
+        if self.points is not None:
+            times = self.sequences.times
+            assert times is not None
+            return (
+                f"no user has a {split} item and an earlier one with valid_from={self.points[0]} "
+                f"and test_from={self.points[1]}: the times go from {times.min()} to {times.max()}"
+            )
         if self.sizes is None:
             why = f"user_{split} holds no item of a user who has training items"
         elif dict(zip(("valid", "test"), self.sizes, strict=False))[split] == 0:
@@ -225,71 +262,3 @@ def _is_test(split: str) -> bool:
     if split not in ("test", "valid"):
         raise ValueError(f"split must be 'test' or 'valid', got {split!r}")
     return split == "test"
-
-
-def _check_users(name: str, lists: Any, usernum: int | None) -> None:
-    if not isinstance(lists, Mapping | Sequences):
-        raise TypeError(f"{name} must be a dict {{user: [items]}}, got {type(lists).__name__}")
-    for user in lists:
-        try:
-            checked_id(user, "user")
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-        if usernum is not None and user > usernum:
-            raise ValueError(f"{name} has user {user}, beyond usernum={usernum}")
-
-
-def _count(lists: Lists) -> int:
-    if isinstance(lists, Sequences):
-        return len(lists.items)
-    return sum(len(items) for items in lists.values() if isinstance(items, Sized))
-
-
-def _flat(
-    name: str, lists: Lists, usernum: int, itemnum: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """All users' items one after another, (N,), and how many each has, (U + 1,)."""
-    users = sorted(lists)
-    values = [lists[user] for user in users]
-    lengths = np.zeros(usernum + 1, dtype=np.int64)
-    most = LARGEST_ID if itemnum is None else itemnum
-    try:
-        lengths[users] = [len(items) for items in values]
-        if isinstance(lists, Sequences):
-            items = lists.items
-        else:
-            _check_kinds(values)
-            items = np.fromiter(chain.from_iterable(values), np.int64, int(lengths.sum()))
-        if len(items) and not 1 <= items.min() <= items.max() <= most:
-            raise ValueError
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(_first_wrong(name, users, values, most)) from None
-    return items, lengths
-
-
-def _check_kinds(values: list[Any]) -> None:
-    """A TypeError for anything but whole numbers: a flag is none, though Python counts with it."""
-    kinds = set(map(type, values))
-    if any(not issubclass(kind, Sequence | np.ndarray) for kind in kinds):
-        raise TypeError
-    if not all(map(_is_whole, set(map(type, chain.from_iterable(values))))):
-        raise TypeError
-
-
-def _is_whole(kind: type) -> bool:
-    return issubclass(kind, int | np.integer) and kind is not bool
-
-
-def _first_wrong(name: str, users: Iterable[int], values: list[Any], most: int) -> str:
-    """Where the first value is that is no id, and what would be one."""
-    for user, items in zip(users, values, strict=True):
-        flat = items.ndim == 1 if isinstance(items, np.ndarray) else isinstance(items, Sequence)
-        if not flat:
-            return f"{name}[{user}] must be a list of items, got {items!r:.80}"
-        for item in items:
-            if not _is_whole(type(item)) or not 1 <= item <= most:
-                of = "itemnum=" if most < LARGEST_ID else ""
-                return (
-                    f"{name}[{user}] holds {item!r}: items are whole numbers from 1 to {of}{most}"
-                )
-    raise AssertionError("every value is an item id")

@@ -267,6 +267,8 @@ def _in_batches(
 
 def _first_of_several(dataset: SASRecDataSet, split: str) -> dict[str, str]:
     """For the protocol: what is ranked where several items are held out; a UserWarning says it."""
+    if split in dataset.split_points:
+        return {"ranked": f"each user's first item from {dataset.split_points[split]} on"}
     counts = dataset.held_out(split)[dataset.targets(split) > 0]
     most = int(counts.max())
     if most == 1:
