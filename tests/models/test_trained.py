@@ -66,7 +66,7 @@ def test_scores_of_titles_do_not_depend_on_the_numbering(make, tmp_path):
     other = titled(rng.permutation(tiny.ITEMS), rng.permutation(tiny.USERS))
     assert not np.array_equal(other.items["raw_id"], trained_on.items["raw_id"])
     found = by_title(sl.load_trained("it", other, tmp_path), other)
-    pd.testing.assert_frame_equal(found, expected, rtol=0, atol=1e-6)
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-6, atol=1e-6)  # of float32
     # and strangers: the mean user is the same one, whatever the users' numbers
     seen = [titled().item_number("Film 10"), other.item_number("Film 10")]
     lists = [
