@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _SHOWN = 3
+_KINDS = ("item", "user")
 
 
 class RawIds:
@@ -28,6 +29,10 @@ class RawIds:
         if raw is not None and raw.dtype.kind in "iu" and np.array_equal(raw, _counted(count)):
             raw = None
         self.name, self.count, self.raw = name, count, raw
+
+    def __repr__(self) -> str:
+        more = ", …" if self.count > _SHOWN else ""
+        return f"RawIds({self.count:,} {self.name}s: {self.examples()}{more})"
 
     @property
     def are_text(self) -> bool:
@@ -113,11 +118,11 @@ class RawIds:
 class Vocabulary(NamedTuple):
     """The items and the users of a data set, or those that a model has rows for.
 
-    users: None where a model has not met any yet.
+    Of a model that has not met any yet they are empty lists.
     """
 
     items: RawIds
-    users: RawIds | None
+    users: RawIds
 
 
 def knows_all(model: Any, dataset: Any, with_users: bool = True, learns: bool = False) -> None:
@@ -131,22 +136,20 @@ def knows_all(model: Any, dataset: Any, with_users: bool = True, learns: bool = 
     learns: it is about to be trained, so that rows beyond its lists may become somebody's.
     """
     there: Vocabulary = dataset.vocabulary
-    known: Vocabulary = getattr(model, "knows", None) or Vocabulary(RawIds("item", 0), None)
+    known: Vocabulary = getattr(model, "knows", None) or Vocabulary(*(RawIds(x, 0) for x in _KINDS))
     name = type(model).__name__
     items = _checked(name, "item", known.items, there.items, model.item_num, learns)
     users, room = known.users, getattr(model, "user_num", None)
-    if with_users and room is not None and there.users is not None:
+    if with_users and room is not None:
         users = _checked(name, "user", known.users, there.users, room, learns)
     if hasattr(model, "knows"):
         model.knows = Vocabulary(items, users)
 
 
-def _checked(
-    name: str, kind: str, mine: RawIds | None, there: RawIds, room: int, learns: bool
-) -> RawIds:
+def _checked(name: str, kind: str, mine: RawIds, there: RawIds, room: int, learns: bool) -> RawIds:
     """The list that a model knows from now on; a ValueError where it has no place for the other."""
     size = there.count
-    if mine is None or mine.count == 0:
+    if mine.count == 0:
         if size > room:
             raise ValueError(
                 f"{name} knows {room} {kind}s, the data set has {size}: they do not belong "

@@ -136,6 +136,20 @@ class SASRecDataSet(SplitHistories):
         dataset._flat = split
         return dataset
 
+    @classmethod
+    def of_split(
+        cls,
+        split: Split,
+        itemnum: int,
+        items: pd.DataFrame | None,
+        raw_users: np.ndarray | None,
+        item_name: str,
+    ) -> "SASRecDataSet":
+        """From a split of any histories, also of users who have none at all."""
+        dataset = cls(itemnum=itemnum, items=items, raw_users=raw_users, item_name=item_name)
+        dataset.take_split(split)
+        return dataset
+
     def __repr__(self) -> str:
         if self.is_empty:
             return "SASRecDataSet(empty)"
@@ -188,9 +202,7 @@ class SASRecDataSet(SplitHistories):
     @property
     def raw_users(self) -> np.ndarray:
         """(usernum + 1,) the users' ids in the log, by number; entry 0 means nothing."""
-        users = self.vocabulary.users
-        assert users is not None
-        return users.by_number()
+        return self.vocabulary.users.by_number()
 
     @raw_users.setter
     def raw_users(self, raw: np.ndarray) -> None:

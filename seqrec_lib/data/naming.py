@@ -74,9 +74,7 @@ class Names:
 
     def user(self, wanted: Any, internal: bool = False) -> int:
         """The number of a user given by id; internal: it is the number itself."""
-        users = self.vocabulary.users
-        assert users is not None
-        return users.number(wanted, internal)
+        return self.vocabulary.users.number(wanted, internal)
 
     def title(self, number: int) -> str:
         """The title of an item's number, "item 5" where there are no titles."""

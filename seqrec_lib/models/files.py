@@ -1,8 +1,7 @@
-"""Models to files and from files; nothing that is in a file is run."""
+"""Weights to files and from files, and models from settings; nothing that is in a file is run."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -10,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from seqrec_lib.common.version import __version__
 from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.models.sasrec import SASRecConfig
-from seqrec_lib.network.model import SequenceModel
 
+OURS = "seqrec_lib."  # begins the names of what `save` puts beside the weights
 _MODELS: dict[str, type[SASREC]] = {"SASREC": SASREC, "SSEPT": SSEPT}
 
 
@@ -38,7 +35,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         raise FileNotFoundError(f"there is no file {path}")
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return {n: x for n, x in load_file(path).items() if not n.startswith(OURS)}
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling damaged bytes can raise nearly anything
         raise ValueError(
@@ -53,18 +50,6 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             "tensors, nothing else): take the state dict out of it and save that alone"
         )
     return dict(content)
-
-
-def save_model(model: SequenceModel, path: str | Path, card: dict[str, Any] | None = None) -> None:
-    """Weights, settings and a card (seed, scores, how made; plain values) as a safetensors file."""
-    path = Path(path)
-    metadata = {
-        "config": json.dumps(model.settings()),
-        "card": json.dumps(card or {}),
-        "library": __version__,
-        "known_users": json.dumps(getattr(model, "known_users", None)),
-    }
-    write_weights(model.state_dict(), path, metadata)
 
 
 def state_dict_for_recommenders(model: SASREC) -> dict[str, Tensor]:
@@ -94,40 +79,10 @@ def state_dict_for_recommenders(model: SASREC) -> dict[str, Tensor]:
 
 def write_weights(weights: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
     """A safetensors file, written beside its place and renamed: it is there whole or not at all."""
-    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    plain = {name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}
     beside = path.with_name(path.name + ".tmp")
     save_file(plain, beside, metadata=metadata)
     os.replace(beside, path)
-
-
-def load_model(path: str | Path, into: SequenceModel | None = None) -> tuple[Any, dict[str, Any]]:
-    """The model of a file that `save_model` wrote, on the CPU, and its card. Runs no code of it.
-
-    into: for a class of your own, a model of it to be filled; SASREC and SSEPT are made anew.
-
-    Raises:
-        FileNotFoundError: no such file. ValueError: not such a file, or one of another model.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        settings = json.loads(metadata["config"])
-        card = json.loads(metadata["card"])
-        if into is None:
-            into = build_model(config_from_dict(settings), seed=0)
-        elif settings["model"] != type(into).__name__:
-            raise ValueError(f"it holds a {settings['model']}, not a {type(into).__name__}")
-        into.load_state_dict(weights)
-        known_users = json.loads(metadata.get("known_users", "null"))
-        if known_users is not None:
-            into.known_users = known_users
-    except Exception as error:
-        raise ValueError(f"{path.name} is not a model that save_model wrote: {error}") from error
-    return into, card
 
 
 def build_model(config: SASRecConfig, seed: int | None = None) -> SASREC:
@@ -146,7 +101,7 @@ def config_from_dict(values: dict[str, Any]) -> SASRecConfig:
     if name not in _MODELS:
         raise ValueError(
             f"model={name!r} must be one of {', '.join(map(repr, _MODELS))}; for a class of your "
-            "own give load_model a model of it as into="
+            "own give load a model of it as into="
         )
     kind = _MODELS[name].Config
     known = {field.name for field in fields(kind)}

@@ -1,23 +1,29 @@
 """Publish the weights of a recorded run: `python -m seqrec_lib.reproduce.publish LABEL NAME`.
 
 LABEL is a run of `seqrec_lib.reproduce`: its weights are in build/runs/LABEL.safetensors and its
-line in data/results. NAME is what `load_trained` will call it. The file is written, loaded again by
+line in data/results. NAME is what `load` will call it. The file is written, loaded again by
 its name, evaluated, and kept only if it scores what was recorded.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+from copy import copy
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.loading import load_dataset
+from seqrec_lib.data.storage import untitled
 from seqrec_lib.evaluation.metrics import summarise
 from seqrec_lib.evaluation.ranking import sampled_ranks
-from seqrec_lib.models.files import load_model
-from seqrec_lib.models.trained import FOLDER, load_trained, reproduce_command, save_trained
+from seqrec_lib.models.recommenders import SASREC
+from seqrec_lib.models.saved import load, read_card, save
+from seqrec_lib.models.trained import FOLDER, reproduce_command
 from seqrec_lib.reproduce.recipe import Recipe
 from seqrec_lib.reproduce.recorded import recorded_table, run_label
 from seqrec_lib.reproduce.run import CANDIDATE_SEED
@@ -61,7 +67,8 @@ def publish(
         ValueError: weights and line are of two different runs, or the loaded file scores otherwise.
     """
     recipe, line = recorded_line(label, results)
-    model, made = load_model(work / f"{label}.safetensors")
+    place = work / f"{label}.safetensors"
+    model, made = load(place, dataset=dataset)[0], read_card(place)
     if str(made.get("sampled_ndcg")) != str(line["sampled_ndcg"]):
         raise ValueError(
             f"the weights of {label!r} were recorded with NDCG@10 {made.get('sampled_ndcg')}, the "
@@ -85,8 +92,8 @@ def publish(
         "command": reproduce_command(recipe.table, recipe.row, int(line["seed"]), other),
         **{key: str(line[key]) for key in ("device", "library", "torch", "commit", "date")},
     }
-    place = save_trained(model, dataset, name, card, folder)
-    ranks = sampled_ranks(load_trained(name, dataset, folder), dataset, seed=CANDIDATE_SEED)
+    place = _written(model, dataset, name, card, folder)
+    ranks = sampled_ranks(load(place, dataset=dataset)[0], dataset, seed=CANDIDATE_SEED)
     again = float(summarise(ranks, ks=(10,), resamples=1)["value"]["NDCG@10"])
     if abs(again - float(line["sampled_ndcg"])) > 0.0005:
         for written in (place, place.with_suffix(".json")):
@@ -95,6 +102,23 @@ def publish(
             f"{name!r}, loaded again, scores NDCG@10 {again:.5f}, but {line['sampled_ndcg']} is "
             "recorded: the data set is not the one that it was trained on"
         )
+    return place
+
+
+def _written(
+    model: SASREC, dataset: SASRecDataSet, name: str, card: dict[str, Any], folder: Path
+) -> Path:
+    """NAME.safetensors, and NAME.json with the card, the settings and the file's SHA-256.
+
+    Of the data it holds the ids alone: titles and histories are not ours to hand on.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    bare = copy(dataset)
+    bare.items = untitled(dataset.raw_items[1:])
+    place = save(model, bare, folder / f"{name}.safetensors", histories=False)
+    digest = sha256(place.read_bytes()).hexdigest()
+    written = {"name": name, **card, "settings": model.settings(), "sha256": digest}
+    place.with_suffix(".json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
     return place
 
 

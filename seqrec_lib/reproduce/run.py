@@ -19,8 +19,8 @@ from seqrec_lib.evaluation.baselines import MarkovChain, Popularity
 from seqrec_lib.evaluation.metrics import summarise
 from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 from seqrec_lib.evaluation.ranks import Ranks
-from seqrec_lib.models.files import save_model
 from seqrec_lib.models.recommenders import SASREC, SSEPT
+from seqrec_lib.models.saved import save
 from seqrec_lib.reproduce.recipe import Recipe
 from seqrec_lib.reproduce.recorded import record, run_label
 from seqrec_lib.training.sampling import WarpSampler
@@ -112,10 +112,12 @@ def run_recipe(
     curve = _curve(log)
     best = int(curve["epoch"][curve["val_ndcg"].argmax()])
     line = _line(recipe, seed, epochs, best, sampled, full, seconds, model.device)
-    save_model(
+    save(
         model,
+        dataset,
         work / f"{label}.safetensors",
         {"title": label} | {str(key): value for key, value in line.items()},
+        histories=False,
     )
     record(line, label, curve, sampled, full, results, work)
     shutil.rmtree(work / label)
