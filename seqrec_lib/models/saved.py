@@ -215,9 +215,8 @@ def _rows(name: str, known: RawIds, here: RawIds) -> np.ndarray:
         kind = here.name
         said = [f"{name!r} was trained on {len(raw):,} {kind}s; this data set has {len(ours):,}"]
         if len(unknown):
-            said.append(
-                f"of which the model does not know {len(unknown):,}, such as {unknown.tolist()[0]!r}"
-            )
+            new = f"{len(unknown):,}, such as {unknown.tolist()[0]!r}"
+            said.append(f"of which the model does not know {new}")
         if len(lacking):
             said.append(f"and lacks {len(lacking):,}, such as {lacking.tolist()[0]!r}")
         raise LookupError(
