@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from seqrec_lib.evaluation.metrics import compare as compare
     from seqrec_lib.evaluation.metrics import summarise as summarise
     from seqrec_lib.evaluation.metrics import user_values as user_values
+    from seqrec_lib.evaluation.picker import FilmPicker as FilmPicker
+    from seqrec_lib.evaluation.picker import film_table as film_table
     from seqrec_lib.evaluation.protocols import both_protocols as both_protocols
     from seqrec_lib.evaluation.protocols import (
         expected_sampled_hit_rate as expected_sampled_hit_rate,

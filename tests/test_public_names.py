@@ -31,10 +31,10 @@ PUBLIC = {
     "BCE", "GBCE", "SSE", "Batch", "CrossEntropy", "PaddedEngine", "SampledSoftmax",
     "TrainingOptions", "WarpSampler", "steps_an_epoch",
     # evaluation
-    "ItemKNN", "MarkovChain", "Popularity", "Ranks", "Scorer", "Strangers", "both_protocols",
-    "candidate_ranks", "compare", "expected_sampled_hit_rate", "full_ranks", "pairs_table",
-    "protocol_table", "rank_of_target", "recommend", "sampled_candidates", "sampled_ranks",
-    "similar_items", "summarise", "top_items", "user_values",
+    "FilmPicker", "ItemKNN", "MarkovChain", "Popularity", "Ranks", "Scorer", "Strangers",
+    "both_protocols", "candidate_ranks", "compare", "expected_sampled_hit_rate", "film_table",
+    "full_ranks", "pairs_table", "protocol_table", "rank_of_target", "recommend",
+    "sampled_candidates", "sampled_ranks", "similar_items", "summarise", "top_items", "user_values",
     # reproduce
     "CANDIDATE_SEED", "REPRODUCED_TABLES", "REPRODUCTION_TOLERANCE", "baselines_beside_runs",
     "compare_with_paper", "deviations_from_papers", "find_recipes", "plan_runs",

@@ -28,7 +28,7 @@ TOP_LEVEL = {
 }  # fmt: skip
 # Installed to be run, not imported.
 TOOLS = {
-    "ipykernel", "ipywidgets", "jupyterlab",
+    "ipykernel", "jupyterlab",
     "mypy", "nbval", "pandas-stubs", "pytest-xdist", "ruff",
 }  # fmt: skip
 # Of this or that author's machine. Files in which such a path is meant, with the reason:
@@ -106,14 +106,17 @@ def test_requirements_are_pinned_exactly_and_give_their_reason():
 
 
 def test_pins_lie_in_the_ranges_of_the_library():
-    for dependency in map(Requirement, project()["dependencies"]):
+    optional = project()["optional-dependencies"]["notebooks"]
+    for dependency in map(Requirement, [*project()["dependencies"], *optional]):
         pin, _ = pins()[canonicalize_name(dependency.name)]
         (version,) = (specifier.version for specifier in pin.specifier)
         assert dependency.specifier.contains(version), f"{pin} is outside of {dependency}"
 
 
 def test_library_declares_exactly_what_it_imports():
-    declared = {canonicalize_name(Requirement(d).name) for d in project()["dependencies"]}
+    optional = project()["optional-dependencies"]["notebooks"]
+    named = [*project()["dependencies"], *optional]
+    declared = {canonicalize_name(Requirement(text).name) for text in named}
     assert declared == imported_by(python_sources("seqrec_lib"))
 
 

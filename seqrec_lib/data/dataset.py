@@ -1,6 +1,6 @@
 """One data set ready for training: sequences, ids, titles, and the leave-one-out split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +226,22 @@ class SASRecDataSet(SplitHistories):
         match, with the closest titles where none does.
         """
         return self.names.titles.find(title)
+
+    def item_ids(self, titles: Iterable[str]) -> dict[str, Any]:
+        """{title: id} of typed-in titles. One TitleError names all that are wrong."""
+        return self.names.titles.find_all(titles)
+
+    def search(self, text: str = "", k: int = 10) -> pd.DataFrame:
+        """The items whose titles hold the words of a text, the best match first.
+
+        Returns at most k rows with title, genres and year, indexed by the ids of the log. An empty
+        text finds all, by title.
+        """
+        found = self.names.titles.search(text, k)
+        assert self.items is not None
+        shown = [name for name in ("title", "genres", "year") if name in self.items]
+        rows = self.items.loc[[self.names.item(item) for item in found], shown]
+        return rows.set_axis(pd.Index(found, name="item"))
 
     def title(self, item: Any, internal: bool = False) -> str:
         """The title of an item, by its id in the log; internal=True: by its number, 1 to itemnum.

@@ -1,6 +1,7 @@
 """Finding a MovieLens data set on this machine, or downloading it from GroupLens."""
 
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -8,6 +9,8 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from seqrec_lib.common.messages import PlainError
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 MD5: dict[str, str | None] = {  # of GroupLens' archives; latest-small is replaced now and then
@@ -24,19 +27,25 @@ FILES = {  # the ratings and the films of each release
     "ml-25m": ("ratings.csv", "movies.csv"),
     "ml-32m": ("ratings.csv", "movies.csv"),
 }
+VARIABLE = "SEQREC_DATA"  # of the environment: the folder that holds data sets
 _TIMEOUT = (5, 30)  # seconds to connect, and without any byte
+
+
+class DataMissingError(PlainError, FileNotFoundError):
+    """A data set that is not on this machine and could not be downloaded."""
 
 
 def find(name: str, path: str | Path | None = None, cache: str | Path | None = None) -> Path | None:
     """The folder of a data set on this machine, or None.
 
-    Looks in path and path/name, then $SEQREC_DATA/name, then cache/name (default: the project's
-    folder among the user's caches).
+    Looks in path and path/name, then $SEQREC_DATA/name and, where it is the data set's own folder,
+    $SEQREC_DATA, then cache/name (default: the project's folder among the user's caches).
     """
-    for folder in places(name, path, cache):
-        if all((folder / file).is_file() for file in FILES[name]):
-            return folder
-    return None
+    return next((place for place in places(name, path, cache) if _holds(place, name)), None)
+
+
+def _holds(folder: Path, name: str) -> bool:
+    return all((folder / file).is_file() for file in FILES[name])
 
 
 def places(name: str, path: str | Path | None, cache: str | Path | None) -> list[Path]:
@@ -44,10 +53,31 @@ def places(name: str, path: str | Path | None, cache: str | Path | None) -> list
     if name not in FILES:
         raise ValueError(f"name={name!r} is no MovieLens data set; choose from {', '.join(FILES)}")
     folders = [] if path is None else [Path(path), Path(path) / name]
-    if os.environ.get("SEQREC_DATA"):
-        folders.append(Path(os.environ["SEQREC_DATA"]) / name)
+    folders += _named_by_variable(name)
     folders.append(default_cache(cache) / name)
     return folders
+
+
+def _named_by_variable(name: str) -> list[Path]:
+    """Where $SEQREC_DATA says to look for a folder; itself, where it cannot be another data set."""
+    if not os.environ.get(VARIABLE):
+        return []
+    top = Path(os.environ[VARIABLE]).expanduser()
+    alone = (
+        name in FILES and list(FILES.values()).count(FILES[name]) == 1
+    )  # no other has files like these
+    return [top / name, *([top] if alone or top.name == name else [])]
+
+
+def _variable_complaint(name: str) -> str:
+    """A sentence on $SEQREC_DATA where it is set and the data set is not there, or ""."""
+    looked = _named_by_variable(name)
+    if not looked or any(_holds(folder, name) for folder in looked):
+        return ""
+    top = looked[0].parent
+    there = "holds no" if top.is_dir() else "names a folder that is not there: no"
+    files = " and ".join(f"{name}/{file}" for file in FILES[name])
+    return f"{VARIABLE}={os.environ[VARIABLE]} {there} {files}."
 
 
 def default_cache(cache: str | Path | None = None) -> Path:
@@ -72,24 +102,29 @@ def locate(
     the three steps to do by hand.
     """
     folder = find(name, path, cache)
+    complaint = _variable_complaint(name)
     if folder is not None:
+        if complaint and folder == default_cache(cache) / name:
+            print(f"{complaint} An earlier download is taken.")
         return folder
+    if complaint and download:
+        print(f"{complaint} Trying to download it.")
     url = f"{host}/{name}.zip"
     if download:
         try:
             return _download(name, url, default_cache(cache))
         except (OSError, ValueError, zipfile.BadZipFile) as error:  # requests' errors are OSErrors
-            outcome, cause = f"downloading {url} failed: {error}", error
+            outcome, cause = f"downloading {url} failed: {_reason(error)}", error
     else:
         outcome, cause = "downloading was not allowed (download=False)", None
     tried = "\n".join(f"  - {place}" for place in places(name, path, cache))
-    raise FileNotFoundError(
+    raise DataMissingError(
         f"{name} is not on this machine, and {outcome}\n"
         f"Folders tried, each for {' and '.join(FILES[name])}:\n{tried}\n"
         "By hand:\n"
         f"  1. download {GROUPLENS}/{name}.zip in a browser;\n"
         f"  2. unpack it, which gives a folder {name}/ with {' and '.join(FILES[name])};\n"
-        f"  3. set the environment variable SEQREC_DATA to the folder that holds {name}/, "
+        f"  3. set the environment variable {VARIABLE} to the folder that holds {name}/, "
         f"or give that folder as path=."
     ) from cause
 
@@ -107,8 +142,7 @@ def fetch_file(
     Raises FileNotFoundError that lists the places tried and says what to do by hand.
     """
     tried = [] if path is None else [Path(path), Path(path) / file]
-    if os.environ.get("SEQREC_DATA"):
-        tried.append(Path(os.environ["SEQREC_DATA"]) / folder / file)
+    tried += [place / file for place in _named_by_variable(folder)]
     home = default_cache(cache) / folder
     tried.append(home / file)
     for place in tried:
@@ -118,14 +152,22 @@ def fetch_file(
         return _retrieve(url, f"sha256:{sha256}", home / file)
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
         looked = "\n".join(f"  - {place}" for place in tried)
-        raise FileNotFoundError(
-            f"{file} is not on this machine, and downloading {url} failed: {error}\n"
+        raise DataMissingError(
+            f"{file} is not on this machine, and downloading {url} failed: {_reason(error)}\n"
             f"Places tried:\n{looked}\n"
             "By hand:\n"
             f"  1. download {url} in a browser;\n"
             f"  2. save it as {folder}/{file};\n"
-            f"  3. set the environment variable SEQREC_DATA to the folder that holds {folder}/."
+            f"  3. set the environment variable {VARIABLE} to the folder that holds {folder}/."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong in a download; without a network requests says it in five nested errors."""
+    if "Connect" not in type(error).__name__:
+        return str(error)
+    cause = re.findall(r"\[Errno -?\d+\] ([\w ]+)", str(error)) or ["is there a network?"]
+    return f"the server could not be reached ({cause[-1]})"
 
 
 def _retrieve(url: str, known_hash: str | None, target: Path) -> Path:

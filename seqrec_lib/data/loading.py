@@ -1,11 +1,12 @@
 """A data set by name: for a command line, a table of the papers, a notebook."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from seqrec_lib.common.checks import one_of
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.data.download import FILES, fetch_file
+from seqrec_lib.data.download import FILES, DataMissingError, fetch_file
 from seqrec_lib.data.movielens import MovieLens, load_movielens
 from seqrec_lib.data.preparation import prepare
 from seqrec_lib.data.sample.world import make_sample
@@ -50,27 +51,29 @@ def load_for_notebook(name: str = "ml-1m", profile: str | None = None) -> MovieL
 
     profile: "smoke" always takes the sample, even where the real data is on this machine. "quick"
         and "full" need the real data and raise if it is not available. None asks $SEQREC_PROFILE;
-        if that is not set either, it is the real data if available, else the sample.
+        if that is not set either, it is the real data if available, else the sample. In small or
+        capital letters.
 
-    Prints which one it is; `is_sample` of the result says it, too.
+    Prints which one it is, and what is wrong with $SEQREC_DATA; `is_sample` and `profile` of the
+    result say which it is and how much to do with it.
 
     Raises ValueError for another profile, FileNotFoundError that says what to do.
     """
-    asked = profile or os.environ.get("SEQREC_PROFILE") or None
+    asked = (profile or os.environ.get("SEQREC_PROFILE") or "").strip().lower() or None
     reason = "the profile is 'smoke'"
     if asked is not None:
-        one_of("profile", asked, ("smoke", "quick", "full"))
+        one_of("profile" if profile else "SEQREC_PROFILE", asked, ("smoke", "quick", "full"))
     if asked != "smoke":
         try:
             data = _release(name)
-        except FileNotFoundError:
+        except DataMissingError:
             if asked is not None:
                 raise
             reason = f"{name} is neither on this machine nor could it be downloaded"
         else:
             print(f"Data: {data!r}, the real data set.")
-            return data
-    data = make_sample().movielens
+            return replace(data, profile=asked or "quick")
+    data = replace(make_sample().movielens, profile="smoke")
     print(
         f"Data: the BUILT-IN SAMPLE, not {name}, because {reason}.\n"
         f"Its {len(data.items)} films and {data.ratings['user'].nunique():,} viewers are invented; "
@@ -84,8 +87,8 @@ def _release(name: str, path: str | Path | None = None) -> MovieLens:
     """`load_movielens`, whose error also names the sample as a way out."""
     try:
         return load_movielens(name, path)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
+    except DataMissingError as error:
+        raise DataMissingError(
             f"{error}\nOr take the built-in sample, whose numbers say nothing about {name}'s: its "
             "name is 'sample' (--data sample on a command line)"
         ) from error

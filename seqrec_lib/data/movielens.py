@@ -19,6 +19,7 @@ class MovieLens:
         ("Animation|Children's|Comedy") and year (nullable).
     folder: where the files lie, None for the sample.
     is_sample: True for the built-in sample, whose films are invented.
+    profile: how much a notebook does with it: "smoke", "quick" or "full" (`load_for_notebook`).
     """
 
     name: str
@@ -26,6 +27,7 @@ class MovieLens:
     items: pd.DataFrame
     folder: Path | None = None
     is_sample: bool = False
+    profile: str = ""
 
     def __repr__(self) -> str:
         users, items = self.ratings["user"].nunique(), self.ratings["item"].nunique()

@@ -69,7 +69,7 @@ class Names:
             return ids.find(self.titles.find(wanted))
         except ValueError as error:
             if ids.are_text or wanted.strip().isdecimal():
-                raise ValueError(f"{ids.unknown(wanted)}. As a title: {error}") from None
+                raise type(error)(f"{ids.unknown(wanted)}. As a title: {error}") from None
             raise
 
     def user(self, wanted: Any, internal: bool = False) -> int:

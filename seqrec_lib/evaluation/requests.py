@@ -41,7 +41,23 @@ class Finder:
 
     def items(self, wanted: Any, where: str) -> list[int]:
         """The numbers of items; `where` begins the messages of errors."""
+        self._look_up_titles([one for one in wanted if isinstance(one, str)], where)
         return [number for one in wanted if (number := self._item(one, where))]
+
+    def _look_up_titles(self, texts: list[str], where: str) -> None:
+        """Several titles at once, so that an error names all that are wrong."""
+        names = self._dataset.names
+        if self._skips or self._internal or names.table is None:
+            return
+        ids = names.vocabulary.items
+        titles = [one for one in texts if repr(one) not in self._found and not ids.find(one)]
+        if len(titles) < 2 or ids.are_text:
+            return
+        try:
+            found = names.titles.find_all(titles)
+        except ValueError as error:
+            raise type(error)(f"{where}{error}") from None
+        self._found |= {repr(title): ids.find(item) for title, item in found.items()}
 
     def _item(self, wanted: Any, where: str) -> int:
         key = repr(wanted)  # 1, 1.0 and True are one key otherwise
@@ -52,7 +68,7 @@ class Finder:
                 raise TypeError(f"{where}{error}") from None
             except ValueError as error:
                 if not self._skips:
-                    raise ValueError(f"{where}{error}") from None
+                    raise type(error)(f"{where}{error}") from None
                 self._found[key] = 0
         if self._found[key] == 0:
             self._skip("items", f"{wanted!r} in {where.removesuffix(': ')}")

@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 
-FOLDER = Path(__file__).resolve().parents[2] / "data" / "checkpoints"
+from seqrec_lib.common.places import recorded_folder
+
+FOLDER = recorded_folder("checkpoints")
 # The models of the series: name → table, row and seed of the run that they come from
 SERIES = {
     "sasrec-ml-1m": ("III", "ml-1m", 1),
     "ssept-ml-1m": ("SSE-PT", "sse-pt n=200 50+100", 2),
     "sasrec-no-positions-ml-1m": ("IV", "ml-1m no-positional-embedding", 1),
 }
+SAMPLE_MODEL = "sasrec-sample"  # of the built-in sample
+SAMPLE_COMMAND = "python -m seqrec_lib.reproduce.sample_model"
+_NAMES = [*SERIES, SAMPLE_MODEL]
 
 
 def place_of(path: str | Path) -> Path:
@@ -25,7 +30,7 @@ def place_of(path: str | Path) -> Path:
     if place.is_file():
         return place
     name = str(path)
-    known = dict.fromkeys([*SERIES, *sorted(file.stem for file in FOLDER.glob("*.safetensors"))])
+    known = dict.fromkeys([*_NAMES, *sorted(file.stem for file in FOLDER.glob("*.safetensors"))])
     if name not in known:
         raise FileNotFoundError(
             f"there is no file {place}, and no trained model of that name: those are "
@@ -33,10 +38,12 @@ def place_of(path: str | Path) -> Path:
         )
     place = FOLDER / f"{name}.safetensors"
     if not place.is_file():
+        made = _command(name)
+        if name in SERIES:
+            made += ", then python -m seqrec_lib.reproduce.publish with its label"
         raise LookupError(
             f"the weights of {name!r} are not in {FOLDER.parent.name}/{FOLDER.name}. They are part "
-            f"of a clone of the repository; or make them: {reproduce_command(*SERIES[name])}, then "
-            "python -m seqrec_lib.reproduce.publish with its label"
+            f"of a clone of the repository; or make them: {made}"
         )
     return place
 
@@ -51,10 +58,9 @@ def trained_models(folder: str | Path | None = None) -> pd.DataFrame:
     folder = Path(folder) if folder is not None else FOLDER
     cards = {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
     rows = []
-    for name in dict.fromkeys([*SERIES, *sorted(cards)]):
+    for name in dict.fromkeys([*_NAMES, *sorted(cards)]):
         card, place = cards.get(name, {}), folder / f"{name}.safetensors"
         scores = card.get("scores", {})
-        made_by = card.get("command")
         rows.append(
             {
                 "name": name,
@@ -64,13 +70,17 @@ def trained_models(folder: str | Path | None = None) -> pd.DataFrame:
                 **{key: card.get(key) for key in ("seed", "epochs", "best_epoch")},
                 **{key: scores.get(key) for key in _SCORES},
                 "megabytes": place.stat().st_size / 1e6 if place.is_file() else None,
-                "made_by": made_by if made_by else reproduce_command(*SERIES[name]),
+                "made_by": card.get("command") or _command(name),
             }
         )
     return pd.DataFrame(rows).set_index("name")
 
 
 _SCORES = ("sampled_ndcg", "sampled_hr", "full_ndcg", "full_hr")
+
+
+def _command(name: str) -> str:
+    return SAMPLE_COMMAND if name == SAMPLE_MODEL else reproduce_command(*SERIES[name])
 
 
 def reproduce_command(table: str, row: str, seed: int, epochs: int | None = None) -> str:

@@ -15,10 +15,13 @@ def learning_curves(
     loss: Sequence[float],
     validation: Mapping[str, Sequence[float]] | None = None,
     epochs: Sequence[int] = (),
+    marks: Mapping[str, float] | None = None,
+    title: str = "",
 ) -> Drawing:
     """Training loss by epoch and, beside it, validation metrics.
 
     validation: name of a metric → its values. epochs: when they were taken, one per value.
+    marks: what a dashed horizontal line means → its loss. title: what there is to see.
     """
     known = {name: numbers(name, values) for name, values in (validation or {}).items()}
     losses = numbers("loss", loss)
@@ -29,10 +32,17 @@ def learning_curves(
         best = int(values.argmax())
         alt += f" Validation {name}: from {values[0]:.3f} to {values[-1]:.3f}, "
         alt += f"best {values[best]:.3f} after epoch {epochs[best]}."
-    drawing = Drawing(8.5 if known else 5, 3.2, alt)
+    alt += "".join(f" {name}: {at:.3f}." for name, at in (marks or {}).items())
+    drawing = Drawing(8.5 if known else 7 if marks else 5, 3.2, alt)
     left = drawing.panel(2 if known else 1)
     left.plot(range(1, len(losses) + 1), losses, **(LINES[0] | {"marker": "."}))
-    left.set(xlabel="epoch", ylabel="training loss")
+    for name, at in (marks or {}).items():
+        left.axhline(at, color=INK, linestyle="--", linewidth=1)
+        left.annotate(
+            f"{name} ", (1, at), (0, 2), xycoords=left.get_yaxis_transform(),
+            textcoords="offset points", ha="right", va="bottom", fontsize=9,
+        )  # fmt: skip
+    left.set(xlabel="epoch", ylabel="training loss", title=title)
     if known:
         right = drawing.panel(2, 2)
         for style, (name, values) in zip(LINES, known.items(), strict=False):
@@ -45,11 +55,15 @@ def learning_curves(
 
 
 def intervals(
-    table: pd.DataFrame, metric: str, reference: tuple[str, float] | None = None
+    table: pd.DataFrame,
+    metric: str,
+    reference: tuple[str, float] | None = None,
+    title: str = "",
 ) -> Drawing:
     """One value per model as a dot, its interval as a line.
 
     table: indexed by model, columns value, low and high. reference: (name, value) of a dashed line.
+    title: what there is to see.
     """
     for column in ("value", "low", "high"):
         if column not in table:
@@ -61,8 +75,9 @@ def intervals(
     ]
     alt = f"{metric} by model, with intervals: {'; '.join(said)}."
     alt += f" {reference[0]}: {reference[1]:.3f}." if reference else ""
-    drawing = Drawing(8, 1.1 + 0.42 * len(table), alt)
+    drawing = Drawing(8, 1.1 + 0.42 * len(table) + 0.3 * bool(title), alt)
     axes = drawing.panel()
+    axes.set(title=title)
     rows = np.arange(len(table))
     reach = np.maximum(np.stack([value - low, high - value]), 0)  # rounding may give -1e-17
     axes.errorbar(value, rows, xerr=reach, fmt="o", color=BLUE, ecolor=INK, capsize=4, markersize=7)

@@ -92,7 +92,7 @@ def publish(
         "command": reproduce_command(recipe.table, recipe.row, int(line["seed"]), other),
         **{key: str(line[key]) for key in ("device", "library", "torch", "commit", "date")},
     }
-    place = _written(model, dataset, name, card, folder)
+    place = write_published(model, dataset, name, card, folder)
     ranks = sampled_ranks(load(place, dataset=dataset)[0], dataset, seed=CANDIDATE_SEED)
     again = float(summarise(ranks, ks=(10,), resamples=1)["value"]["NDCG@10"])
     if abs(again - float(line["sampled_ndcg"])) > 0.0005:
@@ -105,7 +105,7 @@ def publish(
     return place
 
 
-def _written(
+def write_published(
     model: SASREC, dataset: SASRecDataSet, name: str, card: dict[str, Any], folder: Path
 ) -> Path:
     """NAME.safetensors, and NAME.json with the card, the settings and the file's SHA-256.

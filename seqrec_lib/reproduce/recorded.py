@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
+from seqrec_lib.common.places import recorded_folder
 from seqrec_lib.evaluation.ranks import Ranks
 from seqrec_lib.reproduce.recipe import Recipe
 from seqrec_lib.reproduce.tables import RECIPES
 
-RESULTS_FOLDER = Path(__file__).resolve().parents[2] / "data" / "results"
+RESULTS_FOLDER = recorded_folder("results")
 _ITEMS = {"ml-1m": 3416, "games": 23715}
 
 

@@ -21,6 +21,7 @@ from seqrec_lib.network.fast.fitness import fits_packed
 from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.network.rows import PaddedRows
 from seqrec_lib.network.sdpa import FusedRows
+from seqrec_lib.training.by_hand import told
 from seqrec_lib.training.checkpoints import CheckpointFolder
 from seqrec_lib.training.engine import PaddedEngine
 from seqrec_lib.training.loop import Run, TrainingState
@@ -77,6 +78,7 @@ def train(
         stack.enter_context(_advice(model, options))
         stack.enter_context(in_mode(model, training=True))
         save = _resume(stack, state, options, world, source, _settings(model, dataset, source))
+        stack.enter_context(told(model, state, options.verbose and world.first))
         run = Run(
             state=state,
             num_epochs=options.num_epochs,

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from seqrec_lib.common.distributed import World
+from seqrec_lib.training.by_hand import keep_what_is_trained
 from seqrec_lib.training.sampling import SampledBatch
 
 
@@ -115,7 +116,7 @@ class Run:
             except KeyboardInterrupt:
                 if self.world.size > 1:  # the others are at another place; the checkpoints stay
                     raise
-                stopped = True  # the stop button of a notebook: what was reached is worth keeping
+                stopped = keep_what_is_trained(state.epochs)  # the stop button of a notebook
         state.put_best_back()
         if verbose:
             print(self._summary(first, time.perf_counter() - started, stopped))

@@ -194,3 +194,17 @@ def test_papers_files_are_read_as_they_are(real_data: Path) -> None:
     assert counts["interactions per user"] == pytest.approx(287_107 / 31_013)
     movies = SASRecDataSet(filename=real_data / "ml-1m" / "ml-1m.txt")
     assert repr(movies) == "SASRecDataSet(6,040 users, 3,416 items, 999,611 interactions)"
+
+
+def test_films_are_searched_and_found_by_title(sample_dataset):
+    found = sample_dataset.search("robot leeds", k=3)
+    assert list(found) == ["title", "genres", "year"]
+    assert found["title"].str.startswith("Last Robot in Leeds").tolist() == [True] * 3
+    assert [sample_dataset.title(item) for item in found.index] == found["title"].tolist()
+    assert len(sample_dataset.search(k=1000)) == sample_dataset.itemnum
+    titles = ["orbit of glass", "gravity tax"]
+    ids = [sample_dataset.item_id(title) for title in titles]
+    assert sample_dataset.item_ids(titles) == dict(zip(titles, ids, strict=True))
+    untitled = SASRecDataSet.from_sequences(LISTS)
+    with pytest.raises(ValueError, match="no titles"):
+        untitled.search("x")

@@ -245,3 +245,11 @@ def test_one_file_truncated_wrong_or_absent(host: Host, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match=r"(?s)failed.*Places tried.*By hand"):
             download.fetch_file("V.txt", host.address, sum_of_it, "games", cache=tmp_path)
         assert list(tmp_path.rglob("*.txt*")) == []
+
+
+def test_no_network_is_said_in_a_line(tmp_path: Path) -> None:
+    closed = "http://127.0.0.1:9/x.zip"  # the port of "discard", where nothing listens
+    with pytest.raises(
+        FileNotFoundError, match=r"failed: the server could not be reached \(.*refused\)\n"
+    ):
+        download.fetch_file("V.txt", closed, "0" * 64, "games", cache=tmp_path)

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.download import DataMissingError
 from seqrec_lib.data.loading import load_dataset, load_for_notebook
+from seqrec_lib.data.movielens import load_movielens
 
 RATINGS = b"".join(b"%d::%d::5::%d\n" % (u, i, 10 * i) for u in (1, 2, 3, 4, 5) for i in (7, 8, 9))
 RELEASE = {"ratings.dat": RATINGS, "movies.dat": b"7::A (1990)::Drama\n8::B::Drama\n9::C::Drama\n"}
@@ -95,3 +97,67 @@ def test_smoke_ignores_real_data(
     monkeypatch.setenv("SEQREC_PROFILE", "smoke")
     assert load_for_notebook("ml-1m").is_sample
     assert "profile is 'smoke'" in capsys.readouterr().out
+
+
+def test_the_profile_may_be_written_in_any_case_and_comes_with_the_data(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_for_notebook("ml-1m").profile == "smoke"
+    _write(nowhere / "ml-1m", RELEASE)
+    assert load_for_notebook("ml-1m").profile == "quick"
+    assert load_for_notebook("ml-1m", "Full").profile == "full"
+    monkeypatch.setenv("SEQREC_PROFILE", " Smoke ")
+    assert load_for_notebook("ml-1m").profile == "smoke"
+    monkeypatch.setenv("SEQREC_PROFILE", "fast")
+    with pytest.raises(ValueError, match="SEQREC_PROFILE='fast' must be one of 'smoke'"):
+        load_for_notebook("ml-1m")
+
+
+# What SEQREC_DATA names
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_the_variable_may_name_the_releases_own_folder_and_a_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(tmp_path / "data" / "ml-1m", RELEASE)
+    csv = {"ratings.csv": b"userId,movieId,rating,timestamp\n1,1,4.0,9\n"}
+    csv["movies.csv"] = b"movieId,title,genres\n1,A (1990),Drama\n"
+    _write(tmp_path / "data" / "ml-latest-small", csv)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # Windows
+    for named in ("~/data", "~/data/ml-1m", str(tmp_path / "data")):
+        monkeypatch.setenv("SEQREC_DATA", named)
+        assert load_movielens("ml-1m", download=False).folder == tmp_path / "data" / "ml-1m"
+    monkeypatch.setenv("SEQREC_DATA", "~/data/ml-latest-small")
+    assert len(load_movielens("ml-latest-small", download=False).ratings) == 1
+    with pytest.raises(FileNotFoundError):  # its files have the same names
+        load_movielens("ml-25m", download=False)
+
+
+def test_a_variable_without_the_data_is_named_with_what_was_looked_for(
+    nowhere: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SEQREC_DATA", str(tmp_path))
+    assert load_for_notebook("ml-1m").is_sample
+    looked = f"SEQREC_DATA={tmp_path} holds no ml-1m/ratings.dat and ml-1m/movies.dat."
+    assert looked in capsys.readouterr().out
+    monkeypatch.setenv("SEQREC_DATA", str(tmp_path / "none"))
+    load_for_notebook("ml-1m")
+    assert "none names a folder that is not there" in capsys.readouterr().out
+    _write(nowhere / "ml-1m", RELEASE)
+    load_for_notebook("ml-1m")
+    assert "is not there: no ml-1m/ratings.dat" in capsys.readouterr().out
+    monkeypatch.delenv("SEQREC_DATA")
+    load_for_notebook("ml-1m")
+    assert "SEQREC_DATA" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_a_notebook_shows_what_is_missing_without_a_traceback() -> None:
+    with pytest.raises(DataMissingError, match=r"(?s)By hand:.*'sample'") as error:
+        load_for_notebook("ml-1m", "quick")
+    assert error.value._render_traceback_()[0].startswith("DataMissingError: ml-1m is not on this")

@@ -118,6 +118,16 @@ def test_a_list_ends_where_the_items_end():
     assert len(similar_items(Next(), dataset(), 1)) == 7
 
 
+def test_all_titles_that_are_not_understood_are_named_at_once():
+    with pytest.raises(ValueError, match=r"(?s)2 titles are not clear:.*'no such'.*'nor this'"):
+        recommend(Next(), dataset(), histories=["no such", "heat", "nor this"])
+
+
+def test_a_history_given_as_users_is_told_where_it_belongs():
+    with pytest.raises(ValueError, match="for a history of items say histories="):
+        recommend(Next(), dataset(), ["heat", "toy story"])
+
+
 def test_without_titles_there_is_no_title_column():
     table = recommend(Next(), dataset(titles=False), histories=[1, 2])
     assert list(table.columns) == ["history", "place", "item", "score"]

@@ -15,8 +15,9 @@ from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.evaluation.ranking import sampled_ranks
 from seqrec_lib.models import trained
-from seqrec_lib.models.trained import FOLDER, SERIES
+from seqrec_lib.models.trained import FOLDER, SAMPLE_MODEL, SERIES
 from seqrec_lib.reproduce import publish as publishing
+from seqrec_lib.reproduce import sample_model
 from seqrec_lib.reproduce.recorded import recorded_table
 from seqrec_lib.reproduce.run import CANDIDATE_SEED, run_recipe
 from seqrec_lib.reproduce.tables import find_recipes
@@ -168,7 +169,8 @@ def test_a_file_that_changed_on_disk_is_refused(tmp_path):
 
 def test_table_of_models(tmp_path):
     table = sl.trained_models(tmp_path)
-    assert list(table.index) == list(SERIES)
+    assert list(table.index) == [*SERIES, SAMPLE_MODEL]
+    assert table.loc[SAMPLE_MODEL, "made_by"].endswith("seqrec_lib.reproduce.sample_model")
     assert not table["there"].any()
     card = {"scores": {"sampled_ndcg": 0.5}, "seed": 3, "dataset": "ml-1m", "command": "make it"}
     place = sl.save(tiny.sasrec(), titled(), tmp_path / "it.safetensors")
@@ -235,13 +237,36 @@ def test_what_scores_otherwise_is_not_kept(recorded, sample_dataset, tmp_path):
 # What is committed
 
 CARDS = sorted(FOLDER.glob("*.json"))
+PAPERS = [path for path in CARDS if path.stem in SERIES]
 
 
 def test_every_weight_file_has_a_card():
     assert {p.stem for p in FOLDER.glob("*.safetensors")} == {p.stem for p in CARDS}
 
 
-@pytest.mark.parametrize("card", CARDS, ids=lambda path: path.stem)
+def test_the_samples_model_is_small_comes_back_and_scores_what_its_card_says(sample_dataset):
+    said = json.loads((FOLDER / f"{SAMPLE_MODEL}.json").read_text("utf-8"))
+    model, _ = sl.load(SAMPLE_MODEL, dataset=sample_dataset)
+    assert (FOLDER / f"{SAMPLE_MODEL}.safetensors").stat().st_size < 300_000
+    ranks = sampled_ranks(model, sample_dataset, seed=CANDIDATE_SEED)
+    value = sl.summarise(ranks, ks=(10,), resamples=1)["value"]["NDCG@10"]
+    assert value == pytest.approx(said["scores"]["sampled_ndcg"], abs=5e-4)
+    popularity = sampled_ranks(sl.Popularity(sample_dataset), sample_dataset, seed=CANDIDATE_SEED)
+    assert value > 1.5 * sl.summarise(popularity, ks=(10,), resamples=1)["value"]["NDCG@10"]
+    series = ["orbit of glass", "last robot in leeds"]
+    following = sl.recommend(model, sample_dataset, histories=series, k=1)["title"][0]
+    assert following.startswith("Last Robot in Leeds I"), "the next part of what was begun last"
+
+
+def test_the_samples_model_is_made_by_its_command(tmp_path, capsys):
+    sample_model.main(["--folder", str(tmp_path), "--epochs", "5"])
+    assert "sasrec-sample.safetensors, 0.1 MB" in capsys.readouterr().out
+    card = json.loads((tmp_path / f"{SAMPLE_MODEL}.json").read_text())
+    assert (card["best_epoch"], card["seed"]) == (5, sample_model.SEED)
+    assert card["scores"]["sampled_ndcg"] > 0.2
+
+
+@pytest.mark.parametrize("card", PAPERS, ids=lambda path: path.stem)
 def test_committed_model_is_what_its_card_says(card, real_data):
     said, place = json.loads(card.read_text("utf-8")), card.with_suffix(".safetensors")
     assert place.stat().st_size < 5_000_000

@@ -141,6 +141,19 @@ def test_learning_curves_draw_the_values():
     assert "best 0.300 after epoch 5" in figure.alt
 
 
+def test_a_loss_has_its_yardsticks_and_a_figure_says_its_answer():
+    figure = plots.learning_curves([3, 2], marks={"blind guessing": 2.5}, title="It learns")
+    axes = figure.axes[0]
+    assert axes.get_title() == "It learns"
+    assert [line.get_ydata()[0] for line in axes.lines[1:]] == [2.5]
+    assert [text.get_text().strip() for text in axes.texts] == ["blind guessing"]
+    assert "blind guessing: 2.500." in figure.alt
+    nothing_is_cut_off(figure)
+    dots = plots.intervals(TABLE, "HR@10", title="Two is better")
+    assert dots.axes[0].get_title() == "Two is better"
+    nothing_is_cut_off(dots)
+
+
 def test_intervals_draw_value_and_reach():
     axes = plots.intervals(TABLE, "HR@10", ("limit", 0.7)).axes[0]
     (container,) = axes.containers

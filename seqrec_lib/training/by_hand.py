@@ -1,0 +1,68 @@
+"""What a person at a notebook does to a training: stops it, and runs its cell again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from torch import nn
+
+from seqrec_lib.common.messages import PlainError
+
+_stopped_in: dict[str, Any] = {"cell": None}  # the last cell in which a training was stopped
+
+
+class StoppedByHandError(PlainError, KeyboardInterrupt):
+    """The stop button, where there is nothing to go on with."""
+
+
+def keep_what_is_trained(epochs: int) -> Literal[True]:
+    """After the stop button: True if whole epochs can be kept, and the cell goes on.
+
+    Further trainings of the same cell are refused then: one press ends a loop over trainings.
+    Raises StoppedByHandError where no epoch was over.
+    """
+    _stopped_in["cell"] = _cell()
+    if not epochs:
+        raise StoppedByHandError(
+            "stopped before the first epoch was over: there is no result to go on with. Make the "
+            "model anew and run this cell again, with fewer epochs if it takes too long"
+        )
+    return True
+
+
+@contextmanager
+def told(model: nn.Module, state: Any, verbose: bool) -> Iterator[None]:
+    """Around a training: says that it goes on from trained weights, if it does.
+
+    state: of the run, as it is resumed; `epochs` is how many are done.
+    Raises StoppedByHandError where a training of this notebook cell was stopped.
+    """
+    cell = _cell()
+    if cell is not None and cell == _stopped_in["cell"]:
+        raise StoppedByHandError("a training of this cell was stopped: so no other one is begun")
+    epochs, weights = getattr(model, "_trained_until", (0, None))
+    goes_on = not state.epochs and weights == _fingerprint(model)
+    if goes_on and verbose:
+        print(
+            f"This model was trained for {epochs} epochs already, and goes on from there. "
+            "To start afresh, make the model anew."
+        )
+    earlier = epochs if goes_on else 0
+    try:
+        yield
+    finally:
+        model._trained_until = (earlier + state.epochs, _fingerprint(model))  # type: ignore[assignment]
+
+
+def _cell() -> int | None:
+    """The number of the notebook's cell that runs; None outside of IPython."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return None if shell is None else shell.execution_count
+
+
+def _fingerprint(model: nn.Module) -> list[float]:
+    """Changes with the weights."""
+    return [float(weight.detach().double().sum()) for weight in model.parameters()]
