@@ -32,17 +32,21 @@ if TYPE_CHECKING:
     from seqrec_lib.data.dataset import SASRecDataSet as SASRecDataSet
     from seqrec_lib.data.loading import load_dataset as load_dataset
     from seqrec_lib.data.loading import load_for_notebook as load_for_notebook
+    from seqrec_lib.data.logs import read_log as read_log
     from seqrec_lib.data.movielens import load_movielens as load_movielens
     from seqrec_lib.data.padding import pad_sequences as pad_sequences
     from seqrec_lib.data.preparation import filter_ratings as filter_ratings
     from seqrec_lib.data.preparation import prepare as prepare
+    from seqrec_lib.data.preparation import prepare_split as prepare_split
     from seqrec_lib.data.readers import read_interactions as read_interactions
     from seqrec_lib.data.sample.world import make_sample as make_sample
     from seqrec_lib.data.sequences import Sequences as Sequences
     from seqrec_lib.data.unseen import Complement as Complement
     from seqrec_lib.evaluation.baselines import ItemKNN as ItemKNN
     from seqrec_lib.evaluation.baselines import MarkovChain as MarkovChain
+    from seqrec_lib.evaluation.baselines import PersonalPopularity as PersonalPopularity
     from seqrec_lib.evaluation.baselines import Popularity as Popularity
+    from seqrec_lib.evaluation.candidates import sampled_candidates as sampled_candidates
     from seqrec_lib.evaluation.metrics import compare as compare
     from seqrec_lib.evaluation.metrics import summarise as summarise
     from seqrec_lib.evaluation.metrics import user_values as user_values
@@ -56,7 +60,6 @@ if TYPE_CHECKING:
     from seqrec_lib.evaluation.protocols import protocol_table as protocol_table
     from seqrec_lib.evaluation.ranking import candidate_ranks as candidate_ranks
     from seqrec_lib.evaluation.ranking import full_ranks as full_ranks
-    from seqrec_lib.evaluation.ranking import sampled_candidates as sampled_candidates
     from seqrec_lib.evaluation.ranking import sampled_ranks as sampled_ranks
     from seqrec_lib.evaluation.ranks import Ranks as Ranks
     from seqrec_lib.evaluation.ranks import Scorer as Scorer

@@ -20,7 +20,8 @@ PUBLIC = {
     # data
     "Complement", "SASRecDataSet", "Sequences", "filter_ratings", "load_dataset",
     "load_for_notebook", "load_movielens", "make_sample", "pad_sequences", "prepare",
-    "read_interactions",
+    "prepare_split",
+    "read_interactions", "read_log",
     # network
     "Encoder", "EncoderLayer", "FusedRows", "LayerNormalization", "MultiHeadAttention",
     "PaddedRows", "PointWiseFeedForward", "SequenceModel",
@@ -31,9 +32,9 @@ PUBLIC = {
     "BCE", "GBCE", "SSE", "Batch", "CrossEntropy", "PaddedEngine", "SampledSoftmax",
     "TrainingOptions", "WarpSampler", "steps_an_epoch",
     # evaluation
-    "FilmPicker", "ItemKNN", "MarkovChain", "Popularity", "Ranks", "Scorer", "Strangers",
-    "both_protocols", "candidate_ranks", "compare", "expected_sampled_hit_rate", "film_table",
-    "full_ranks", "pairs_table", "protocol_table", "rank_of_target", "recommend",
+    "FilmPicker", "ItemKNN", "MarkovChain", "PersonalPopularity", "Popularity", "Ranks", "Scorer",
+    "Strangers", "both_protocols", "candidate_ranks", "compare", "expected_sampled_hit_rate",
+    "film_table", "full_ranks", "pairs_table", "protocol_table", "rank_of_target", "recommend",
     "sampled_candidates", "sampled_ranks", "similar_items", "summarise", "top_items", "user_values",
     # reproduce
     "CANDIDATE_SEED", "REPRODUCED_TABLES", "REPRODUCTION_TOLERANCE", "baselines_beside_runs",

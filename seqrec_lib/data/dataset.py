@@ -44,6 +44,7 @@ class SASRecDataSet(SplitHistories):
     items: None, or a table indexed 1 to itemnum with title, raw_id and any other column.
     raw_users, raw_items: the ids in the log, by number; entry 0 means nothing.
     item_name: what an item is called in messages.
+    report: None, or what became of the rows of the log, see `seqrec_lib.prepare`.
 
     Sequences, dicts and arrays hold the numbers 1, 2, …; whatever takes or gives one user or item
     speaks the ids of the log (`item_number`, `user_number`, `raw_items`, `raw_users` translate). In
@@ -77,6 +78,7 @@ class SASRecDataSet(SplitHistories):
         self.item_name = item_name
         self._raw_users = raw_users
         self._names: Names | None = None
+        self.report: pd.DataFrame | None = None
 
     @classmethod
     def from_sequences(

@@ -1,26 +1,46 @@
 """Tables of interactions: user, item and, where known, time; checked, and put into order."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from seqrec_lib.common.ids import LARGEST_ID, refuse_sparse_ids
+from seqrec_lib.data.columns import columns_like, plain_ids, plain_times, times_among
 from seqrec_lib.data.sequences import Sequences
 
 
-def check_interactions(rows: pd.DataFrame) -> pd.DataFrame:
-    """The user, item and (where there) time columns of a table, dates as seconds since 1970.
+def as_table(rows: Any) -> pd.DataFrame:
+    """A DataFrame as it is, and one of what has `to_pandas`: tables of polars and Arrow.
 
-    Raises ValueError for a column that is missing or twice there, for no rows, for a missing value
-    and for times that are neither finite numbers nor dates; TypeError for anything but a DataFrame.
+    Raises TypeError for anything else.
     """
+    if not isinstance(rows, pd.DataFrame) and hasattr(rows, "to_pandas"):
+        rows = rows.to_pandas()
     if not isinstance(rows, pd.DataFrame):
         raise TypeError(f"expected a pandas DataFrame, got {type(rows).__name__}")
-    missing = [name for name in ("user", "item") if name not in rows.columns]
-    if missing:
-        raise ValueError(f"column {missing[0]!r} is missing; the table has {list(rows.columns)}")
-    names = ["user", "item", "time"] if "time" in rows.columns else ["user", "item"]
+    return rows
+
+
+def check_interactions(rows: pd.DataFrame, with_time: bool = True) -> pd.DataFrame:
+    """The user, item and (where there) time columns of a table in plain types.
+
+    rows: see `as_table`.
+    with_time: False leaves the time out, and does not ask for it.
+
+    Ids are int64 or text, times numbers, those of dates in seconds since 1970. Raises ValueError
+    for a column that is missing or twice there, for no rows, for a missing value, for a time of
+    another name beside no `time`, and for what is neither id nor time; TypeError for anything but
+    a table.
+    """
+    rows = as_table(rows)
+    for name in ("user", "item"):
+        if name not in rows.columns:
+            raise ValueError(_missing(name, rows))
+    if with_time and "time" not in rows.columns:
+        _refuse_other_times(rows)
+    names = ["user", "item", "time"] if with_time and "time" in rows.columns else ["user", "item"]
     rows = rows[names]
     if rows.columns.has_duplicates:
         raise ValueError(f"a column name stands twice: {list(rows.columns)}")
@@ -30,20 +50,27 @@ def check_interactions(rows: pd.DataFrame) -> pd.DataFrame:
         empty = rows[name].isna().to_numpy()
         if empty.any():
             raise ValueError(f"column {name!r} has no value in row {int(empty.argmax())}")
+    plain = {name: plain_ids(rows[name], name) for name in ("user", "item")}
     if "time" in names:
-        time = rows["time"]
-        if pd.api.types.is_datetime64_any_dtype(time):
-            rows = rows.assign(time=seconds_since_1970(time))
-        elif time.dtype.kind not in "iuf" or not np.isfinite(time.to_numpy(np.float64)).all():
-            raise ValueError(f"column 'time' must hold finite numbers or dates, not {time.dtype}")
-    return rows
+        plain["time"] = plain_times(rows["time"])
+    return pd.DataFrame(plain)
 
 
-def seconds_since_1970(dates: pd.Series) -> np.ndarray:
-    """Dates in MovieLens' unit: int64 where all are whole seconds, float64 where they are not."""
-    microseconds = pd.DatetimeIndex(dates).as_unit("us").asi8  # (N,), UTC
-    whole = not (microseconds % 1_000_000).any()
-    return microseconds // 1_000_000 if whole else microseconds / 1e6
+def _missing(name: str, rows: pd.DataFrame) -> str:
+    found = columns_like(name, rows.columns)
+    rename = f": table.rename(columns={{{found[0]!r}: {name!r}}}) names it" if found else ""
+    return f"column {name!r} is missing; the table has {list(rows.columns)}{rename}"
+
+
+def _refuse_other_times(rows: pd.DataFrame) -> None:
+    """A ValueError where there is a time under another name: the order would not follow it."""
+    found = times_among(rows)
+    if found:
+        raise ValueError(
+            f"there is no column 'time', but {', '.join(map(repr, found))} looks like one: "
+            f"table.rename(columns={{{found[0]!r}: 'time'}}) sorts by it, "
+            f"table.drop(columns={found!r}) keeps the order of the rows"
+        )
 
 
 def stable_order(user: np.ndarray, time: np.ndarray | None) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from seqrec_lib.data import readers
+from seqrec_lib.data import films, readers
 from seqrec_lib.data.download import FILES, locate, places
 
 
@@ -57,9 +57,9 @@ def read_movielens(name: str, folder: str | Path) -> MovieLens:
     places(name, None, folder)  # refuses an unknown name
     ratings_file, films_file = (folder / file for file in FILES[name])
     layout, read_films = {
-        "ml-100k": (readers.RATINGS_100K, readers.read_films_100k),
-        "ml-1m": (readers.RATINGS_1M, readers.read_films_1m),
-    }.get(name, (readers.RATINGS_CSV, readers.read_films_csv))
+        "ml-100k": (readers.RATINGS_100K, films.read_films_100k),
+        "ml-1m": (readers.RATINGS_1M, films.read_films_1m),
+    }.get(name, (readers.RATINGS_CSV, films.read_films_csv))
     return MovieLens(
         name, readers.read_ratings(ratings_file, layout), read_films(films_file), folder
     )

@@ -1,14 +1,17 @@
 """From a ratings table to sequences: filter, order, number from 1."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from seqrec_lib.common.checks import one_of
+from seqrec_lib.data.coding import coded, from_1
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.data.interactions import check_interactions, stable_order, times_of
+from seqrec_lib.data.interactions import as_table, check_interactions, stable_order, times_of
+from seqrec_lib.data.items import grown_table, item_table
 from seqrec_lib.data.movielens import MovieLens
+from seqrec_lib.data.report import preparation_report, print_report, split_report
 from seqrec_lib.data.sequences import Sequences
 
 
@@ -26,10 +29,10 @@ def filter_ratings(
 
     Raises ValueError for a missing column or value, a negative count, or when nothing is left.
     """
-    rows = check_interactions(ratings)
-    user, _ = _codes(rows["user"], "user")
-    item, _ = _codes(rows["item"], "item")
-    kept = _kept_rows(user, item, min_item_count, min_user_count, until_stable)
+    ratings = as_table(ratings)
+    rows = check_interactions(ratings, with_time=False)
+    read = coded(rows, keep_times=False)
+    kept, _ = _kept_rows(read.user, read.item, min_item_count, min_user_count, until_stable)
     return ratings if kept is None else ratings.iloc[kept]
 
 
@@ -43,6 +46,8 @@ def prepare(
     ties: Literal["file", "item", "random"] = "file",
     seed: int | None = None,
     keep_times: bool = False,
+    verbose: bool | None = None,
+    like: SASRecDataSet | None = None,
 ) -> SASRecDataSet:
     """Filter ratings, order each user's by time and number users and items from 1.
 
@@ -58,92 +63,146 @@ def prepare(
         a user's rows are all ties.
     keep_times: keep the times, too, in `sequences.times` and `train.times`: 16 more bytes an
         interaction.
+    like: a data set, such as `load` gives, whose users and items keep their numbers, titles and
+        other columns, whether they are in this log or not. What is new gets the numbers that
+        follow. What `like` has is not rare, however rare it is here: min_item_count and
+        min_user_count look at what is new.
+    verbose: print the report; None prints that of your own tables, and not that of a release.
+
+    `report` of the data set is a table of what became of the rows: which rule dropped how many, how
+    many are repeats and ties, are held out, and are trained on.
 
     Users and items that are left get the numbers 1, 2, … in the order of their raw ids; the raw
     ids are in `raw_users` and `raw_items`. An item without a title is called "item" and its raw id.
 
-    Raises ValueError for a missing column or value, when the filter leaves nothing, and for
-    keep_times without a time column.
+    Raises ValueError for a missing column or value, for a column of times that is not called
+    "time", for numbers that a spreadsheet has rounded, when the filter leaves nothing, where no id
+    is found in `items`, and for keep_times without a time column.
     """
-    item_name = "item"
+    item_name = "film" if isinstance(ratings, MovieLens) else "item"
+    verbose = not isinstance(ratings, MovieLens) if verbose is None else verbose
     if isinstance(ratings, MovieLens):
-        item_name = "film"
         items = ratings.items if items is None else items
         ratings = ratings.ratings
-    rows = check_interactions(ratings)
-    one_of("ties", ties, ("file", "item", "random"))
-    if (ties == "random") != (seed is not None):
-        raise ValueError(f"ties={ties!r} with seed={seed}: ties='random' alone needs a seed")
-
-    user, raw_users = _codes(rows["user"], "user")
-    item, raw_items = _codes(rows["item"], "item")
-    time = times_of(rows, keep_times)
-    kept = _kept_rows(user, item, min_item_count, min_user_count, until_stable)
-    if kept is not None:
-        user, raw_users = _renumber(user[kept], raw_users)
-        item, raw_items = _renumber(item[kept], raw_items)
-        time = None if time is None else time[kept]
-
-    order = _order(user, item, time, ties, seed)
-    item += 1
-    lengths = np.zeros(len(raw_users) + 1, dtype=np.int64)
-    lengths[1:] = np.bincount(user, minlength=len(raw_users))
-    kept_times = time[order] if time is not None and keep_times else None
-    return SASRecDataSet(
-        sequences=Sequences.from_lengths(item[order], lengths, kept_times),
-        itemnum=len(raw_items),
-        items=_item_table(raw_items, items),
-        raw_users=np.append(np.zeros(1, dtype=raw_users.dtype), raw_users),  # entry 0: no user
+    _check_ties(ties, seed)
+    read = coded(check_interactions(ratings), keep_times)
+    spared = None if like is None else read.known_to(like.vocabulary)
+    kept, dropped = _kept_rows(
+        read.user, read.item, min_item_count, min_user_count, until_stable, spared
+    )
+    left = read if kept is None else read.only(kept)
+    if like is None:
+        table = item_table(left.raw_items, items)
+    else:
+        left, item_name = left.after(like.vocabulary), like.item_name
+        table = grown_table(like, left.raw_items, items)
+    order = _order(left.user, left.item, left.time, ties, seed)
+    time = None if left.time is None else left.time[order]
+    lengths = np.append(0, np.bincount(left.user, minlength=len(left.raw_users)))
+    sequences = Sequences.from_lengths(left.item[order] + 1, lengths, time if keep_times else None)
+    dataset = SASRecDataSet(
+        sequences=sequences,
+        itemnum=len(left.raw_items),
+        items=table,
+        raw_users=from_1(left.raw_users),
         item_name=item_name,
     )
+    nameless = None if items is None else ~np.isin(left.raw_items, items.index)
+    report = preparation_report((read.user, read.item), dropped, sequences, time, nameless)
+    return _reported(dataset, report, verbose)
 
 
-def _codes(values: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Number raw ids 0, 1, … in their order: (N,) int32 codes and the raw ids by code."""
-    raw = values.to_numpy()
-    if raw.dtype.kind in "iu":
-        low, high = int(raw.min()), int(raw.max())
-        if high - low < 2 * len(raw) + 1_000_000:  # a table over the range beats a sort
-            present = np.zeros(high - low + 1, dtype=bool)
-            present[raw - low] = True
-            code = np.cumsum(present, dtype=np.int32) - 1
-            return code[raw - low], (np.flatnonzero(present) + low).astype(raw.dtype)
-        unique, inverse = np.unique(raw, return_inverse=True)
-        return inverse.astype(np.int32), unique
-    kind = pd.api.types.infer_dtype(values)
-    if kind.startswith("mixed"):
-        raise ValueError(
-            f"column {name!r} mixes kinds of ids ({kind}); make them all numbers or text"
-        )
-    codes, found = pd.factorize(values, sort=True)
-    return codes.astype(np.int32), np.asarray(found)
+def prepare_split(
+    train: pd.DataFrame,
+    valid: pd.DataFrame | None,
+    test: pd.DataFrame,
+    items: pd.DataFrame | None = None,
+    *,
+    verbose: bool = True,
+) -> SASRecDataSet:
+    """A data set from a split that is there already, as three tables.
+
+    train, valid, test: tables as `prepare` takes them; None for no validation. Each user's rows are
+        sorted by time within their part, or keep their order where no table has times. Nothing is
+        dropped. A part may hold several items of a user: the first is ranked.
+    items: see `prepare`.
+    verbose: print the report, which says how many rows of valid and test are of users or items
+        without training rows: those users are not evaluated, those items cannot be learned.
+
+    Raises ValueError as `prepare`, and where some tables have times and others not.
+    """
+    given = {"train": train, "valid": valid, "test": test}
+    tables = {name: check_interactions(t) for name, t in given.items() if t is not None}
+    timed = {name: "time" in table for name, table in tables.items()}
+    if len(set(timed.values())) > 1:
+        raise ValueError(f"either all tables have a column 'time' or none; now {timed}")
+    rows = pd.concat(tables.values())
+    user, item, raw_users, raw_items, _ = coded(rows, keep_times=False)
+    first, parts, sequences = 0, {}, []
+    for name in given:
+        table = tables.get(name, rows.iloc[:0])
+        here = slice(first, first + len(table))
+        first += len(table)
+        parts[name] = user[here], item[here]
+        order = stable_order(user[here], times_of(table, keep_times=False))
+        lengths = np.append(0, np.bincount(user[here], minlength=len(raw_users)))
+        sequences.append(Sequences.from_lengths(item[here][order] + 1, lengths))
+    dataset = SASRecDataSet.from_split(
+        sequences[0],
+        sequences[1],
+        sequences[2],
+        len(raw_users),
+        len(raw_items),
+        item_table(raw_items, items),
+    )
+    dataset.raw_users = from_1(raw_users)
+    return _reported(dataset, split_report(parts), verbose)
 
 
-def _renumber(codes: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Close the gaps that a filter has left in codes (N,), and drop their raw ids."""
-    present = np.zeros(len(raw), dtype=bool)
-    present[codes] = True
-    return (np.cumsum(present, dtype=np.int32) - 1)[codes], raw[present]
+def _reported(dataset: SASRecDataSet, report: pd.DataFrame, verbose: bool) -> SASRecDataSet:
+    dataset.report = report
+    if verbose:
+        print_report(report)
+    return dataset
 
 
 def _kept_rows(
-    user: np.ndarray, item: np.ndarray, min_item: int, min_user: int, until_stable: bool
-) -> np.ndarray | None:
-    """The numbers of the rows that stay, in order, or None when all do."""
+    user: np.ndarray,
+    item: np.ndarray,
+    min_item: int,
+    min_user: int,
+    until_stable: bool,
+    spared: tuple[np.ndarray, np.ndarray] | None = None,
+) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+    """The numbers of the rows that stay, in order, or None when all do; those dropped, by rule.
+
+    spared: bool by user and by item, whom no rule drops.
+    """
     for name, count in (("min_item_count", min_item), ("min_user_count", min_user)):
         if count < 0:
             raise ValueError(f"{name}={count} must not be negative")
+    by_item, by_user = f"min_item_count={min_item}", f"min_user_count={min_user}"
+    dropped: dict[str, list[np.ndarray]] = {by_item: [], by_user: []}
     rows = np.arange(len(item))  # the numbers of the rows still in
     while True:
         item_counts, user_counts = np.bincount(item[rows]), np.bincount(user[rows])
-        good = (item_counts[item[rows]] >= min_item) & (user_counts[user[rows]] >= min_user)
-        before, rows = len(rows), rows[good]
+        rare, short = item_counts[item[rows]] < min_item, user_counts[user[rows]] < min_user
+        if spared is not None:
+            short, rare = short & ~spared[0][user[rows]], rare & ~spared[1][item[rows]]
+        dropped[by_item].append(rows[rare])
+        dropped[by_user].append(rows[short & ~rare])
+        before, rows = len(rows), rows[~(rare | short)]
         if len(rows) == 0:
-            raise ValueError(
-                f"no row is left with min_item_count={min_item}, min_user_count={min_user}"
-            )
+            raise ValueError(f"no row is left with {by_item}, {by_user}")
         if len(rows) == before or not until_stable:
-            return rows if len(rows) < len(item) else None
+            gone = {rule: np.concatenate(parts) for rule, parts in dropped.items()}
+            return rows if len(rows) < len(item) else None, gone
+
+
+def _check_ties(ties: str, seed: int | None) -> None:
+    one_of("ties", ties, ("file", "item", "random"))
+    if (ties == "random") != (seed is not None):
+        raise ValueError(f"ties={ties!r} with seed={seed}: ties='random' alone needs a seed")
 
 
 def _order(
@@ -157,27 +216,3 @@ def _order(
     else:
         first = np.random.default_rng(seed).permutation(len(item))
     return first[stable_order(user[first], None if time is None else time[first])]
-
-
-def _item_table(raw_items: np.ndarray, items: pd.DataFrame | None) -> pd.DataFrame:
-    """Titles, genres, year and raw id by the new ids 1 to len(raw_items)."""
-    index = pd.RangeIndex(1, len(raw_items) + 1, name="item")
-    unknown = pd.Series([f"item {raw}" for raw in raw_items], index=index, dtype="str")
-    table = pd.DataFrame({"title": unknown, "genres": "", "raw_id": raw_items}, index=index)
-    table["year"] = pd.array([pd.NA] * len(raw_items), dtype="Int64")
-    others: list[Any] = []
-    if items is not None:
-        if "title" not in items.columns:
-            raise ValueError(f"items must have a title column; it has {list(items.columns)}")
-        if not items.index.is_unique:
-            twice = items.index[items.index.duplicated()][0]
-            raise ValueError(f"items must have one row for each raw id; {twice} has several")
-        known = items.reindex(raw_items).set_index(index)
-        table["title"] = known["title"].astype("str").where(known["title"].notna(), unknown)
-        if "genres" in known:
-            table["genres"] = known["genres"].fillna("").astype("str")
-        if "year" in known:
-            table["year"] = known["year"].astype("Int64")
-        others = [name for name in known if name not in table]
-        table[others] = known[others]
-    return table[["title", "genres", "year", "raw_id", *others]]

@@ -1,31 +1,27 @@
-"""Rating and film files into pandas tables: fast when a file is right, exact when it is wrong.
+"""Files of numbers into pandas tables: fast when a file is right, exact when it is wrong.
 
 Files are read in chunks by pandas' C parser with explicit types, which keeps 32 million ratings
 near 0.6 GB. Only when that fails is the file read a second time, line by line, to name the line.
 """
 
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from seqrec_lib.common.ids import LARGEST_ID
 from seqrec_lib.data.interactions import warn_of_ratings
+from seqrec_lib.data.textfile import PARQUET, TextFile
 
 CHUNK_ROWS = 4_000_000
 # What pandas raises for text that is no number; its ParserError is a ValueError.
 _UNREADABLE = (ValueError, TypeError, ArithmeticError)
-_TITLE_YEAR = r"\((\d{4})(?:\s*[-–]\s*\d{0,4})?\)\s*(?:\((?:V|TV|VG)\))?\s*$"
+_NAMES = re.compile(r"\b(?!nan\b|inf\b)[a-z_]\w+", re.IGNORECASE)  # of columns, in the first line
 _BLANKS = " \t\n"  # what may stand at the end of a line
-_GENRES_100K = (
-    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime"),
-    *("Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery"),
-    *("Romance", "Sci-Fi", "Thriller", "War", "Western"),
-)
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ def read_ratings(path: str | Path, layout: _Layout) -> pd.DataFrame:
 
     Raises ValueError that names the file and the line for anything else than such rows.
     """
-    return _read_numbers(Path(path), layout)
+    return _read_numbers(TextFile(path), layout)
 
 
 def read_interactions(path: str | Path, sep: str = " ") -> pd.DataFrame:
@@ -70,100 +66,34 @@ def read_interactions(path: str | Path, sep: str = " ") -> pd.DataFrame:
     separator, an id that is not a whole number from 1 to 2^31 - 1, or a time that is not finite;
     FileNotFoundError where there is no such file.
     """
-    path = Path(path)
     if not isinstance(sep, str) or not sep or any(c in sep for c in "\r\n\"'.+-0123456789"):
         raise ValueError(f"sep={sep!r} cannot separate numbers; use for example ' ', '\\t' or ','")
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {str(path)!r} to read interactions from")
-    with path.open(encoding="latin-1", newline=None) as file:
-        head = list(_up_to_first_text(file))
+    file = TextFile(path)
+    with file.lines() as lines:
+        head = list(_up_to_first_text(lines))
     first = head[-1].rstrip(_BLANKS) if head else ""
     if not first:
-        raise ValueError(f"{path.name} is empty: expected lines of 'user item' or 'user item time'")
+        raise ValueError(f"{file.name} is empty: expected lines of 'user item' or 'user item time'")
+    if file.head.startswith(PARQUET) or _NAMES.search(first):
+        raise ValueError(
+            f"{file.name}, line {len(head)}: {first[:80]!r} looks like names of columns, or like "
+            f"ids that are no numbers: prepare(read_log({str(path)!r})) reads such files"
+        )
     fields = len(first.split(sep))
     if fields not in (2, 3):
         raise ValueError(
-            f"{path.name}, line {len(head)}: {fields} columns separated by "
+            f"{file.name}, line {len(head)}: {fields} columns separated by "
             f"{sep!r}, expected 2 (user, item) or 3 (user, item, time): {first[:80]!r}. "
             "Another separator is given by sep= (read_interactions) or col_sep= (SASRecDataSet)"
         )
     layout = _Layout(("user", "item", "time")[:fields], sep)
-    rows = _read_numbers(path, layout, blank_ends=True)
+    rows = _read_numbers(file, layout, blank_ends=True)
     if fields == 3:
-        warn_of_ratings(rows["time"].to_numpy(), path.name, sep)
+        warn_of_ratings(rows["time"].to_numpy(), file.name, sep)
     return rows
 
 
-def read_films_100k(path: str | Path) -> pd.DataFrame:
-    """Read MovieLens 100K's `u.item` (latin-1, genre flags) into title, genres and year by id."""
-    rows = _film_rows(Path(path), "|", 5 + len(_GENRES_100K), "latin-1")
-    records = []
-    for line, fields in rows:
-        flags = fields[5:]
-        if any(flag not in ("0", "1") for flag in flags):
-            raise ValueError(f"{Path(path).name}, line {line}: genre flags must be 0 or 1")
-        names = [name for name, flag in zip(_GENRES_100K, flags, strict=True) if flag == "1"]
-        records.append((line, fields[0], fields[1], "|".join(names)))
-    return _film_table(Path(path), records)
-
-
-def read_films_1m(path: str | Path) -> pd.DataFrame:
-    """Read MovieLens 1M's `movies.dat` (latin-1, `id::title::genres`), as `read_films_100k`."""
-    rows = _film_rows(Path(path), "::", 3, "latin-1")
-    return _film_table(Path(path), [(line, *fields) for line, fields in rows])
-
-
-def read_films_csv(path: str | Path) -> pd.DataFrame:
-    """Read the csv releases' `movies.csv` (UTF-8, quoted titles), as `read_films_100k`."""
-    path = Path(path)
-    try:
-        table = pd.read_csv(path, encoding="utf-8", dtype="str", keep_default_na=False)
-    except (ValueError, pd.errors.ParserError) as error:
-        raise ValueError(f"{path.name} is not a MovieLens film table: {error}") from None
-    if list(table.columns) != ["movieId", "title", "genres"]:
-        raise ValueError(
-            f"{path.name}, line 1: columns {list(table.columns)}, expected movieId, title, genres"
-        )
-    columns = (table["movieId"], table["title"], table["genres"])
-    return _film_table(path, list(zip(range(2, len(table) + 2), *columns, strict=True)))
-
-
-def _film_rows(path: Path, sep: str, fields: int, encoding: str) -> Iterator[tuple[int, list[str]]]:
-    for number, text in enumerate(path.read_text(encoding=encoding).split("\n"), start=1):
-        text = text.removesuffix("\r")
-        if text:
-            row = text.split(sep)
-            if len(row) != fields:
-                raise ValueError(
-                    f"{path.name}, line {number}: {len(row)} columns separated by {sep!r}, "
-                    f"expected {fields}: {text[:80]!r}"
-                )
-            yield number, row
-
-
-def _film_table(path: Path, records: list[tuple[Any, ...]]) -> pd.DataFrame:
-    """(line, id, title, genres) records → table by id, the year taken from the title."""
-    ids = []
-    for line, raw, *_ in records:
-        try:
-            ids.append(_whole_id(raw))
-        except ValueError as error:
-            raise ValueError(f"{path.name}, line {line}: movie id {error}") from None
-    table = pd.DataFrame(
-        {
-            "title": pd.Series([str(record[2]).strip() for record in records], dtype="str"),
-            "genres": pd.Series([str(record[3]).strip() for record in records], dtype="str"),
-        }
-    )
-    table["year"] = table["title"].str.extract(_TITLE_YEAR)[0].astype("Int64")
-    table.index = pd.Index(ids, dtype="int64", name="item")
-    if not table.index.is_unique:
-        twice = table.index[table.index.duplicated()][0]
-        raise ValueError(f"{path.name}: movie id {twice} stands on more than one line")
-    return table
-
-
-def _read_numbers(path: Path, layout: _Layout, blank_ends: bool = False) -> pd.DataFrame:
+def _read_numbers(file: TextFile, layout: _Layout, blank_ends: bool = False) -> pd.DataFrame:
     """blank_ends: spaces and tabs at the end of a line mean nothing; few files have them."""
     times = ["int64"]
     if layout.columns == ("user", "item", "time"):
@@ -172,79 +102,82 @@ def _read_numbers(path: Path, layout: _Layout, blank_ends: bool = False) -> pd.D
     for strip in (False, True)[: 1 + blank_ends]:
         for time_type in times:
             try:
-                return _parse(path, layout, time_type, strip)
+                return _parse(file, layout, time_type, strip)
             except _UNREADABLE as error:
                 reason = error
-    _raise_at_line(path, layout, blank_ends)
-    raise ValueError(f"{path.name} cannot be read as numbers: {reason}")
+    _raise_at_line(file, layout, blank_ends)
+    raise ValueError(f"{file.name} cannot be read as numbers: {reason}")
 
 
-def _parse(path: Path, layout: _Layout, time_type: str, strip: bool) -> pd.DataFrame:
-    source: Path | io.BytesIO = path
-    sep = layout.sep
-    if strip:
-        source = io.BytesIO(b"\n".join(x.rstrip(b" \t") for x in path.read_bytes().splitlines()))
-    if len(sep) > 1:  # pandas' C parser takes one character; the Python one is 20 times slower
-        raw = path.read_bytes() if isinstance(source, Path) else source.getvalue()
-        if b"\x1f" in raw:
+def _parse(file: TextFile, layout: _Layout, time_type: str, strip: bool) -> pd.DataFrame:
+    sep, raw = layout.sep, file.read() if strip or len(layout.sep) > 1 else None
+    if raw is not None and strip:
+        raw = b"\n".join(x.rstrip(b" \t") for x in raw.splitlines())
+    if raw is not None and len(sep) > 1:  # pandas' C parser takes one character; the Python one is
+        if b"\x1f" in raw:  # 20 times slower
             raise ValueError("control character 31 in the file")
-        source, sep = io.BytesIO(raw.replace(sep.encode("latin-1"), b"\x1f")), "\x1f"
+        raw, sep = raw.replace(sep.encode("latin-1"), b"\x1f"), "\x1f"
     types = {"user": "int64", "item": "int64", "rating": "float32", "time": time_type}
     parts: dict[str, list[np.ndarray]] = {name: [] for name in layout.columns}
     if layout.header:
-        _check_header(path, layout)
-    chunks = pd.read_csv(
-        source,
-        sep=sep,
-        header=None,
-        skiprows=1 if layout.header else 0,
-        names=list(layout.columns),
-        dtype={name: types[name] for name in layout.columns},
-        chunksize=CHUNK_ROWS,
-        quoting=3,  # no quotes in a file of numbers
-        na_filter=False,  # an empty field is an error, not a missing value
-        encoding="latin-1",
-        engine="c",
-    )
-    with chunks, np.errstate(invalid="raise"):  # infinity is no whole number
+        _check_header(file, layout)
+    # infinity is no whole number
+    with file.binary() if raw is None else io.BytesIO(raw) as source, np.errstate(invalid="raise"):
+        chunks = pd.read_csv(
+            source,
+            sep=sep,
+            header=None,
+            skiprows=1 if layout.header else 0,
+            names=list(layout.columns),
+            dtype={name: types[name] for name in layout.columns},
+            chunksize=CHUNK_ROWS,
+            quoting=3,  # no quotes in a file of numbers
+            na_filter=False,  # an empty field is an error, not a missing value
+            encoding="latin-1",
+            engine="c",
+        )
         for chunk in chunks:
             if not isinstance(chunk.index, pd.RangeIndex):  # columns too many become the index
                 raise ValueError("more columns than expected")
             for name in layout.columns:
-                values = chunk[name].to_numpy()
-                if name in ("user", "item"):
-                    if len(values) and not 1 <= values.min() <= values.max() <= LARGEST_ID:
-                        raise ValueError(f"{name} id outside 1 to {LARGEST_ID}")
-                    values = values.astype(np.int32)
-                elif values.dtype.kind == "f" and not np.isfinite(values).all():
-                    raise ValueError(f"{name} that is not finite")
-                parts[name].append(values)
+                parts[name].append(_checked(name, chunk[name].to_numpy()))
     if not any(len(part) for part in parts["user"]):
         raise ValueError("no rows")
     return pd.DataFrame({name: np.concatenate(parts.pop(name)) for name in layout.columns})
 
 
-def _check_header(path: Path, layout: _Layout) -> None:
-    with path.open(encoding="latin-1") as file:
-        found = file.readline().strip().split(layout.sep)
+def _checked(name: str, values: np.ndarray) -> np.ndarray:
+    """The values of a column, ids as int32, or a ValueError for what cannot be one."""
+    if name in ("user", "item"):
+        if len(values) and not 1 <= values.min() <= values.max() <= LARGEST_ID:
+            raise ValueError(f"{name} id outside 1 to {LARGEST_ID}")
+        return values.astype(np.int32)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"{name} that is not finite")
+    return values
+
+
+def _check_header(file: TextFile, layout: _Layout) -> None:
+    with file.lines() as lines:
+        found = lines.readline().strip().split(layout.sep)
     if tuple(found) != layout.header:
         expected = layout.sep.join(layout.header or ())
-        raise ValueError(f"{path.name}, line 1: columns {found}, expected {expected!r}")
+        raise ValueError(f"{file.name}, line 1: columns {found}, expected {expected!r}")
 
 
-def _raise_at_line(path: Path, layout: _Layout, blank_ends: bool) -> None:
+def _raise_at_line(file: TextFile, layout: _Layout, blank_ends: bool) -> None:
     """Read line by line what the fast parser refused, and raise for the first wrong line."""
     checks: dict[str, Callable[[str], object]] = {
-        "user": _whole_id,
-        "item": _whole_id,
+        "user": whole_id,
+        "item": whole_id,
         "rating": _finite,
         "time": _finite,
     }
     if layout.header:
-        _check_header(path, layout)
+        _check_header(file, layout)
     rows = 0
-    with path.open(encoding="latin-1", newline=None) as file:
-        for number, line in enumerate(file, start=1):
+    with file.lines() as lines:
+        for number, line in enumerate(lines, start=1):
             text = line.rstrip(_BLANKS if blank_ends else "\n")
             if not text or (number == 1 and layout.header):
                 continue
@@ -254,7 +187,7 @@ def _raise_at_line(path: Path, layout: _Layout, blank_ends: bool) -> None:
                 fields = line.rstrip("\n").split(layout.sep)  # the last ones may be empty
             if len(fields) != len(layout.columns):
                 raise ValueError(
-                    f"{path.name}, line {number}: {len(fields)} columns separated by "
+                    f"{file.name}, line {number}: {len(fields)} columns separated by "
                     f"{layout.sep!r}, expected {len(layout.columns)} "
                     f"({', '.join(layout.columns)}): {text[:80]!r}"
                 )
@@ -263,10 +196,10 @@ def _raise_at_line(path: Path, layout: _Layout, blank_ends: bool) -> None:
                     checks[name](field)
                 except ValueError as error:
                     raise ValueError(
-                        f"{path.name}, line {number}: {name} {error}: {text[:80]!r}"
+                        f"{file.name}, line {number}: {name} {error}: {text[:80]!r}"
                     ) from None
     if not rows:
-        raise ValueError(f"{path.name} holds no rows")
+        raise ValueError(f"{file.name} holds no rows")
 
 
 def _up_to_first_text(file: Iterable[str]) -> Iterator[str]:
@@ -277,7 +210,8 @@ def _up_to_first_text(file: Iterable[str]) -> Iterator[str]:
             return
 
 
-def _whole_id(field: str) -> int:
+def whole_id(field: str) -> int:
+    """The id that a field holds, or a ValueError that says why it is none."""
     value = _finite(field)
     if not value.is_integer():
         raise ValueError(f"{field[:40]!r} is not a whole number")

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seqrec_lib.data.coding import from_1
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.items import untitled
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.data.split import Split
 
@@ -68,7 +70,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> SASRecDataSet:
         split,
         about["itemnum"],
         table,
-        None if raw_users is None else with_entry_0(raw_users.to_numpy()),
+        None if raw_users is None else from_1(raw_users.to_numpy()),
         about["item_name"],
     )
 
@@ -77,18 +79,6 @@ def nobodys_histories(usernum: int) -> Split:
     """Users of whom it is known only that they exist."""
     nothing = np.zeros(usernum + 1, dtype=np.int64)
     return Split(Sequences.from_lengths(np.empty(0, dtype=np.int32), nothing), nothing, nothing)
-
-
-def untitled(raw_items: np.ndarray) -> pd.DataFrame:
-    """A table of items of which nothing is known but their ids."""
-    index = pd.RangeIndex(1, len(raw_items) + 1, name="item")
-    titles = pd.Series([f"item {raw}" for raw in raw_items], index=index, dtype="str")
-    return pd.DataFrame({"title": titles, "raw_id": raw_items}, index=index)
-
-
-def with_entry_0(raw: np.ndarray) -> np.ndarray:
-    """(N + 1,) ids by number, from those of the numbers 1 to N."""
-    return np.concatenate([np.zeros(1, dtype=raw.dtype), raw])
 
 
 def _packed(column: pd.Series, name: str) -> dict[str, Any]:

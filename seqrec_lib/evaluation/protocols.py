@@ -10,9 +10,10 @@ import pandas as pd
 from scipy import stats
 
 from seqrec_lib.data.foreign import HasSplit, as_dataset
+from seqrec_lib.evaluation.candidates import sampled_candidates
 from seqrec_lib.evaluation.catalogue import describe_lists
 from seqrec_lib.evaluation.metrics import compare, summarise
-from seqrec_lib.evaluation.ranking import candidate_ranks, full_ranks, sampled_candidates
+from seqrec_lib.evaluation.ranking import candidate_ranks, full_ranks
 from seqrec_lib.evaluation.ranks import Ranks, Scorer
 from seqrec_lib.evaluation.recommendation import top_items
 
@@ -25,12 +26,13 @@ def both_protocols(
     split: str = "test",
     num_negatives: int = 100,
     seed: int = 0,
+    exclude_seen: bool = True,
 ) -> RanksByProtocol:
     """Rank every model among the same sampled candidates, and among all items.
 
     Args:
         models: name → model or baseline.
-        dataset, split, num_negatives, seed: as in `sampled_ranks`.
+        dataset, split, num_negatives, seed, exclude_seen: as in `sampled_ranks`.
 
     Returns:
         {"sampled": {name: Ranks}, "full": {name: Ranks}}
@@ -38,12 +40,14 @@ def both_protocols(
     if not models:
         raise ValueError('models is empty: give {"name": model, ...}')
     dataset = as_dataset(dataset)
-    candidates = sampled_candidates(dataset, split, num_negatives, seed)
+    candidates = sampled_candidates(dataset, split, num_negatives, seed, exclude_seen=exclude_seen)
     return {
         "sampled": {
             name: candidate_ranks(model, dataset, candidates) for name, model in models.items()
         },
-        "full": {name: full_ranks(model, dataset, split) for name, model in models.items()},
+        "full": {
+            name: full_ranks(model, dataset, split, exclude_seen) for name, model in models.items()
+        },
     }
 
 
@@ -55,13 +59,14 @@ def protocol_table(
     seed: int = 0,
     ks: Sequence[int] = (10,),
     ranks: RanksByProtocol | None = None,
+    exclude_seen: bool = True,
 ) -> pd.DataFrame:
     """Every model by every metric and both protocols, with intervals and the order of the models.
 
     Args:
         models: name → model or baseline.
-        dataset, split, num_negatives, seed: as in `sampled_ranks`; the seed is that of the
-            intervals over users, too.
+        dataset, split, num_negatives, seed, exclude_seen: as in `sampled_ranks`; the seed is that
+            of the intervals over users, too, and exclude_seen of the lists.
         ks: cut-offs; the lists whose coverage, popularity and Gini index are given are as long as
             the last one.
         ranks: of `both_protocols` with the same arguments, if they are there already.
@@ -73,7 +78,7 @@ def protocol_table(
     """
     dataset = as_dataset(dataset)
     if ranks is None:
-        ranks = both_protocols(models, dataset, split, num_negatives, seed)
+        ranks = both_protocols(models, dataset, split, num_negatives, seed, exclude_seen)
     parts = []
     for protocol, by_model in ranks.items():
         for name, its_ranks in by_model.items():
@@ -83,7 +88,7 @@ def protocol_table(
     before = dataset.history(split)
     for name, model in models.items():
         users = ranks["full"][name].users
-        items, _ = top_items(model, before, users, k=ks[-1])
+        items, _ = top_items(model, before, users, k=ks[-1], exclude_seen=exclude_seen)
         table = describe_lists(items, counts, seed=seed)
         parts.append(table.assign(protocol="lists", model=name))
     table = pd.concat(parts).reset_index()

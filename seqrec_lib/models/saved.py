@@ -19,15 +19,11 @@ from torch import Tensor
 
 from seqrec_lib.common.version import __version__
 from seqrec_lib.common.vocabulary import RawIds, knows_all
+from seqrec_lib.data.coding import from_1
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
-from seqrec_lib.data.storage import (
-    from_arrays,
-    nobodys_histories,
-    to_arrays,
-    untitled,
-    with_entry_0,
-)
+from seqrec_lib.data.items import untitled
+from seqrec_lib.data.storage import from_arrays, nobodys_histories, to_arrays
 from seqrec_lib.models.files import OURS, build_model, config_from_dict, write_weights
 from seqrec_lib.models.trained import place_of
 from seqrec_lib.network.model import SequenceModel
@@ -183,7 +179,7 @@ def _saved_dataset(about: dict[str, Tensor], weights: dict[str, Tensor]) -> SASR
         nobodys_histories(len(users)),
         len(raw["item"]),
         untitled(raw["item"].numpy()),
-        with_entry_0(users),
+        from_1(users),
         "item",
     )
 

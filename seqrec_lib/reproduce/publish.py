@@ -17,8 +17,8 @@ from typing import Any
 import pandas as pd
 
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.items import untitled
 from seqrec_lib.data.loading import load_dataset
-from seqrec_lib.data.storage import untitled
 from seqrec_lib.evaluation.metrics import summarise
 from seqrec_lib.evaluation.ranking import sampled_ranks
 from seqrec_lib.models.recommenders import SASREC

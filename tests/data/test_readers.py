@@ -64,7 +64,7 @@ def test_times_keep_every_digit(tmp_path: Path) -> None:
         (b"1 2\n1 nan\n", "line 2: item 'nan' is not a finite number"),
         (b"1 2\n1 2.5\n", "line 2: item '2.5' is not a whole number"),
         (b"1 2\n1 \n", "line 2: item '' is not a number"),
-        (b"user item\n1 2\n", "line 1: user 'user'"),
+        (b"user item\n1 2\n", r"line 1: 'user item' looks like names.*read_log\("),
         (b"1 2 3\n1 2 nan\n", "line 2: time 'nan' is not a finite number"),
         (b"1 2 3\n1 2 inf\n", "line 2: time 'inf'"),
         (b"1 2 3\n1 2 \n", "line 2: time ''"),

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.evaluation import ranking
+from seqrec_lib.evaluation import candidates, ranking
+from seqrec_lib.evaluation.candidates import sampled_candidates
 from seqrec_lib.evaluation.ranking import (
     candidate_ranks,
     full_ranks,
-    sampled_candidates,
     sampled_ranks,
 )
 from seqrec_lib.evaluation.ranks import Ranks, rank_of_target
@@ -258,7 +258,7 @@ def test_as_released_is_the_rule_of_the_authors_code(monkeypatch):
     released = sampled_candidates(data, as_released=True)
     assert (candidate_ranks(constant, data, released).rank == 1).all()
     assert (sampled_ranks(constant, data).rank == 51).all()
-    monkeypatch.setattr(ranking, "_RELEASED_USERS", 100)
+    monkeypatch.setattr(candidates, "_RELEASED_USERS", 100)
     some = sampled_candidates(data, as_released=True, seed=1)
     assert 50 < len(some.users) <= 100  # those drawn who have a target
     assert (data.test_item[some.users] > 0).all()
