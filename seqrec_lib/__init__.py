@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         state_dict_for_recommenders as state_dict_for_recommenders,
     )
     from seqrec_lib.models.fit import fit as fit
+    from seqrec_lib.models.growth import grow as grow
     from seqrec_lib.models.recommenders import SASREC as SASREC
     from seqrec_lib.models.recommenders import SSEPT as SSEPT
     from seqrec_lib.models.sasrec import SASRecConfig as SASRecConfig

@@ -29,7 +29,7 @@ from seqrec_lib.models.trained import place_of
 from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.training.checkpoints import checksum
 
-_TABLES = {  # a weight with one row an id, and whose ids they are
+TABLES = {  # a weight with one row an id, and whose ids they are
     "item_embedding_layer.weight": "items",
     "output_embedding_layer.weight": "items",
     "user_embedding_layer.weight": "users",
@@ -192,7 +192,7 @@ def _place(
     rows = {"items": _rows(name, there.items, wanted.items)}
     if "user_embedding_layer.weight" in weights:
         rows["users"] = _rows(name, there.users, wanted.users)
-    for key, kind in _TABLES.items():
+    for key, kind in TABLES.items():
         if key in weights:
             beyond = np.arange(len(rows[kind]), len(weights[key]))  # nobody's: they stay
             weights[key] = weights[key][np.concatenate([rows[kind], beyond])]

@@ -224,6 +224,8 @@ def _settings(
         "model": model.settings(),
         "sampler": source.settings(),
         "data": dataset.fingerprint,
+        "items": dataset.vocabulary.items.fingerprint,
+        "users": dataset.vocabulary.users.fingerprint,
         "device": model.device.type,
     }
 
