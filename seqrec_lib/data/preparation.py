@@ -58,22 +58,16 @@ def prepare(
     items: a table with title (and any other columns, such as genres and year) indexed by raw item
         id.
     min_item_count, min_user_count, until_stable: see `filter_ratings`.
-    ties: the order of a user's rows with equal time. "file" keeps the file's (a stable sort),
-        "item" goes by raw item id, "random" shuffles them and needs a seed. Without a time column
-        a user's rows are all ties.
-    keep_times: keep the times, too, in `sequences.times` and `train.times`: 16 more bytes an
-        interaction.
-    like: a data set, such as `load` gives, whose users and items keep their numbers, titles and
-        other columns, whether they are in this log or not. What is new gets the numbers that
-        follow. What `like` has is not rare, however rare it is here: min_item_count and
-        min_user_count look at what is new.
-    verbose: print the report; None prints that of your own tables, and not that of a release.
+    ties: the order of a user's rows with equal time (all, without a time column): "file" is the
+        file's, "item" goes by raw item id, "random" shuffles them and needs a seed.
+    keep_times: keep the times, too, in `sequences.times`: 16 more bytes an interaction.
+    like: a data set, such as `load` gives, whose users and items keep their numbers and titles,
+        whether they are in this log or not, and are not dropped as rare. What is new follows.
+    verbose: print `report` of the data set, a table of what became of the rows; None prints that of
+        your own tables, and not that of a release.
 
-    `report` of the data set is a table of what became of the rows: which rule dropped how many, how
-    many are repeats and ties, are held out, and are trained on.
-
-    Users and items that are left get the numbers 1, 2, … in the order of their raw ids; the raw
-    ids are in `raw_users` and `raw_items`. An item without a title is called "item" and its raw id.
+    Users and items get the numbers 1, 2, … in the order of their raw ids, see `raw_users` and
+    `raw_items`. An item without a title is called "item" and its raw id.
 
     Raises ValueError for a missing column or value, for a column of times that is not called
     "time", for numbers that a spreadsheet has rounded, when the filter leaves nothing, where no id
@@ -87,9 +81,8 @@ def prepare(
     _check_ties(ties, seed)
     read = coded(check_interactions(ratings), keep_times)
     spared = None if like is None else read.known_to(like.vocabulary)
-    kept, dropped = _kept_rows(
-        read.user, read.item, min_item_count, min_user_count, until_stable, spared
-    )
+    rules = (min_item_count, min_user_count, until_stable, spared)
+    kept, dropped = _kept_rows(read.user, read.item, *rules)
     left = read if kept is None else read.only(kept)
     if like is None:
         table = item_table(left.raw_items, items)

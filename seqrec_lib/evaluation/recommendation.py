@@ -88,30 +88,22 @@ def recommend(
 ) -> pd.DataFrame:
     """What comes next: the k best items for users of the data set, or for visitors' histories.
 
-    Args:
-        model: a model or baseline, fitted on `dataset`.
-        dataset: knows the items, and the users' histories, of which all is used, validation and
-            test items too.
-        users: one user or several, by their ids in the log. Give either these or histories.
-        histories: of known users or of anybody, oldest item first: one history, a list of them, a
-            dict {name: history}, or a table with user, item and, where known, time. Items are ids
-            or titles, as typed ("the matrix"), or some of both; what is an id is no title.
-        k: length of a list. A list is shorter where there are not enough items left.
-        exclude_seen: leave out what is in the history.
-        batch_size: histories scored at once.
-        among: recommend these items alone (what is in stock): ids or titles.
-        exclude: recommend none of these.
-        unknown: "raise" for a user or an item that the data set does not have; "skip" leaves them
-            out, and a warning counts them and names the first.
-        internal: users and items are the data set's own numbers 1, 2, …, here and in the table.
+    model: a model or baseline, fitted on `dataset`, of whose histories all is used, test items too.
+    users: one user or several, by their ids in the log. Give either these or histories.
+    histories: of anybody, oldest item first: one history, a list of them, a dict {name: history},
+        or a table with user, item and, where known, time. Items are ids or titles, as typed ("the
+        matrix"), or some of both; what is an id is not looked up as a title.
+    k: length of a list; it is shorter where there are not enough items left.
+    exclude_seen: leave out what is in the history. batch_size: histories scored at once.
+    among: recommend these items alone (what is in stock), ids or titles. exclude: none of these.
+    unknown: "raise" for a user or an item that the data set does not have; "skip" leaves them out,
+        and a warning counts them and names the first.
+    internal: users and items are the data set's own numbers 1, 2, …, here and in the table.
 
-    Returns:
-        A table with columns user (or history: its name, or its number from 0), place, item, title
-        (where known) and score, sorted by user in the order given, then by place.
-
-    Raises:
-        ValueError: neither or both of users and histories; an unknown user, item or title, which is
-            named; an empty history.
+    Returns a table with columns user (or history: its name, or its number from 0), place, item,
+    title (where known) and score, sorted by user in the order given, then by place.
+    Raises ValueError for neither or both of users and histories, for an empty history and for an
+    unknown user, item or title, which is named, and whose history it is.
     """
     dataset = as_dataset(dataset)
     if (users is None) == (histories is None):
@@ -124,17 +116,8 @@ def recommend(
     allowed = _allowed(dataset, find, among, exclude)
     find.warn()
     knows_all(model, dataset, with_users=histories is None)
-    items, scores = top_items(
-        model,
-        request.histories,
-        request.rows,
-        k,
-        histories is None,
-        exclude_seen,
-        batch_size,
-        dataset.itemnum,
-        allowed,
-    )
+    how = (k, histories is None, exclude_seen, batch_size, dataset.itemnum, allowed)
+    items, scores = top_items(model, request.histories, request.rows, *how)
     filled = items > 0
     table = {
         request.column: np.repeat(request.labels, filled.sum(axis=1)),
