@@ -27,17 +27,21 @@ class Coded(NamedTuple):
             user, item, raw_users, raw_items, None if self.time is None else self.time[rows]
         )
 
-    def known_to(self, known: Vocabulary) -> tuple[np.ndarray, np.ndarray]:
+    def known_to(self, known: Vocabulary | None) -> tuple[np.ndarray, np.ndarray] | None:
         """Which of the users, and which of the items, a vocabulary has: bool by number."""
+        if known is None:
+            return None
         users = [known.users.find(raw) > 0 for raw in self.raw_users.tolist()]
         items = [known.items.find(raw) > 0 for raw in self.raw_items.tolist()]
         return np.array(users), np.array(items)
 
-    def after(self, known: Vocabulary) -> "Coded":
+    def after(self, known: Vocabulary | None) -> "Coded":
         """Numbered so that what a vocabulary has keeps its numbers, and what is new follows.
 
         Raises ValueError where ids are text here and numbers there.
         """
+        if known is None:
+            return self
         user, raw_users = _after(self.user, self.raw_users, known.users)
         item, raw_items = _after(self.item, self.raw_items, known.items)
         return Coded(user, item, raw_users, raw_items, self.time)

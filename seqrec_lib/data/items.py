@@ -52,12 +52,16 @@ def _check_same_ids(raw_items: np.ndarray, index: pd.Index) -> None:
 
 
 def grown_table(
-    like: SASRecDataSet, raw_items: np.ndarray, items: pd.DataFrame | None
+    like: SASRecDataSet | None, raw_items: np.ndarray, items: pd.DataFrame | None
 ) -> pd.DataFrame:
     """The table of a data set's items as it is, and below it that of the items that follow.
 
+    like: None where all items are new.
+
     raw_items: (I,) ids, those of `like` first. items: of the log's ids, see `item_table`.
     """
+    if like is None:
+        return item_table(raw_items, items)
     known = like.vocabulary.items
     table = untitled(known.of(np.arange(1, known.count + 1)))
     if like.items is not None:

@@ -55,8 +55,7 @@ def prepare(
 
     ratings: `MovieLens`, or a table with user and item (numbers or text) and, where known, time;
         any rating counts as an interaction, and repeated rows stay repeated.
-    items: a table with title (and any other columns, such as genres and year) indexed by raw item
-        id.
+    items: a table with title (and any other columns) indexed by raw item id.
     min_item_count, min_user_count, until_stable: see `filter_ratings`.
     ties: the order of a user's rows with equal time (all, without a time column): "file" is the
         file's, "item" goes by raw item id, "random" shuffles them and needs a seed.
@@ -68,7 +67,6 @@ def prepare(
 
     Users and items get the numbers 1, 2, … in the order of their raw ids, see `raw_users` and
     `raw_items`. An item without a title is called "item" and its raw id.
-
     Raises ValueError for a missing column or value, for a column of times that is not called
     "time", for numbers that a spreadsheet has rounded, when the filter leaves nothing, where no id
     is found in `items`, and for keep_times without a time column.
@@ -80,15 +78,10 @@ def prepare(
         ratings = ratings.ratings
     _check_ties(ties, seed)
     read = coded(check_interactions(ratings), keep_times)
-    spared = None if like is None else read.known_to(like.vocabulary)
-    rules = (min_item_count, min_user_count, until_stable, spared)
+    known = None if like is None else like.vocabulary
+    rules = (min_item_count, min_user_count, until_stable, read.known_to(known))
     kept, dropped = _kept_rows(read.user, read.item, *rules)
-    left = read if kept is None else read.only(kept)
-    if like is None:
-        table = item_table(left.raw_items, items)
-    else:
-        left, item_name = left.after(like.vocabulary), like.item_name
-        table = grown_table(like, left.raw_items, items)
+    left = (read if kept is None else read.only(kept)).after(known)
     order = _order(left.user, left.item, left.time, ties, seed)
     time = None if left.time is None else left.time[order]
     lengths = np.append(0, np.bincount(left.user, minlength=len(left.raw_users)))
@@ -96,9 +89,9 @@ def prepare(
     dataset = SASRecDataSet(
         sequences=sequences,
         itemnum=len(left.raw_items),
-        items=table,
+        items=grown_table(like, left.raw_items, items),
         raw_users=from_1(left.raw_users),
-        item_name=item_name,
+        item_name=item_name if like is None else like.item_name,
     )
     nameless = None if items is None else ~np.isin(left.raw_items, items.index)
     report = preparation_report((read.user, read.item), dropped, sequences, time, nameless)
