@@ -44,7 +44,8 @@ print(json.dumps(report))
 
 
 def python(*arguments: str) -> str:
-    """What Python prints; every warning is an error, and nothing may be said on stderr."""
+    """What Python prints; every warning is an error, and nothing may be said on stderr but that
+    the loops are being compiled, where these tests are the first to need them."""
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     done = subprocess.run(
         [sys.executable, "-W", "error", *arguments],
@@ -52,7 +53,8 @@ def python(*arguments: str) -> str:
         env=os.environ | {"PYTHONPATH": path},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    said = [line for line in done.stderr.splitlines() if "compiles its fast loops" not in line]
+    assert said == []
     return done.stdout
 
 

@@ -177,7 +177,7 @@ def test_run_all_cells(number, page, lab):
     page.get_by_text("Run All Cells", exact=True).click()
     state = _when_all_have_run(page)
     assert state["errors"] == []
-    assert state["stderr"] == []
+    assert [text for text in state["stderr"] if "compiles its fast loops" not in text] == []
     assert state["waiting"] == 0
     assert state["cells"] > 10
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 from torch import Tensor
 
@@ -35,12 +38,28 @@ def one_of(name: str, value: str, choices: Sequence[str]) -> str:
     return value
 
 
+_CHECKED = ContextVar("checked", default=False)
+
+
+@contextmanager
+def checked_on_the_host() -> Iterator[None]:
+    """A `with` block in which `padded_in_front` does not look at ids on a device: they were looked
+    at before they went there, and a second look would let the host wait for the device."""
+    token = _CHECKED.set(True)
+    try:
+        yield
+    finally:
+        _CHECKED.reset(token)
+
+
 def padded_in_front(name: str, ids: Tensor) -> None:
     """A ValueError when a row of ids (B, T) ends in 0 and is not empty.
 
     0 in front is padding, 0 between items is a masked position; 0 behind would be taken for the
     latest item.
     """
+    if _CHECKED.get() and not ids.is_cpu:
+        return
     behind = (ids[:, -1] == 0) & (ids != 0).any(dim=1)
     if bool(behind.any()):
         row = int(behind.nonzero()[0])
@@ -56,4 +75,19 @@ def ids_between(name: str, ids: Tensor, lowest: int, highest: int, of: str) -> N
         raise ValueError(
             f"{name} holds ids from {int(ids.min())} to {int(ids.max())}, but must be from "
             f"{lowest} to {of}={highest}"
+        )
+
+
+def finite_scores(fault: Tensor, users: Any = None) -> None:
+    """A ValueError for the first row of scores with a fault (B,): 1 infinite, 2 NaN, 0 none.
+
+    users: (B,) ids for the message.
+    """
+    if bool(fault.any()):
+        row = int(fault.nonzero()[0, 0])
+        who = f"row {row}" if users is None else f"user {int(users[row])}"
+        kind = ("infinite", "NaN")[int(fault[row]) - 1]
+        raise ValueError(
+            f"the scores of {who} are not finite ({kind}), so there is no ranking. A model whose "
+            "training diverged gives such scores: try a smaller learning rate"
         )

@@ -43,12 +43,7 @@ def drawing_from(generator: torch.Generator | None) -> Iterator[None]:
     if generator is None:
         yield
         return
-    place = generator.device
-    common = (
-        torch.default_generator
-        if place.type == "cpu"
-        else torch.cuda.default_generators[place.index or 0]
-    )
+    common = _global_generator(generator.device)
     before = common.get_state()
     common.set_state(generator.get_state())
     try:
@@ -56,3 +51,10 @@ def drawing_from(generator: torch.Generator | None) -> Iterator[None]:
         generator.set_state(common.get_state())
     finally:
         common.set_state(before)
+
+
+def _global_generator(device: torch.device) -> torch.Generator:
+    """What torch's layers draw from on this device, a CPU or an NVIDIA GPU."""
+    if device.type == "cpu":
+        return torch.default_generator
+    return torch.cuda.default_generators[device.index or 0]

@@ -124,7 +124,7 @@ def prepare_split(
         raise ValueError(f"either all tables have a column 'time' or none; now {timed}")
     rows = pd.concat(tables.values())
     user, item, raw_users, raw_items, _ = coded(rows, keep_times=False)
-    first, parts, sequences = 0, {}, []
+    first, parts, sequences = 0, {}, {}
     for name in given:
         table = tables.get(name, rows.iloc[:0])
         here = slice(first, first + len(table))
@@ -132,14 +132,12 @@ def prepare_split(
         parts[name] = user[here], item[here]
         order = stable_order(user[here], times_of(table, keep_times=False))
         lengths = np.append(0, np.bincount(user[here], minlength=len(raw_users)))
-        sequences.append(Sequences.from_lengths(item[here][order] + 1, lengths))
+        sequences[name] = Sequences.from_lengths(item[here][order] + 1, lengths)
     dataset = SASRecDataSet.from_split(
-        sequences[0],
-        sequences[1],
-        sequences[2],
-        len(raw_users),
-        len(raw_items),
-        item_table(raw_items, items),
+        **sequences,
+        usernum=len(raw_users),
+        itemnum=len(raw_items),
+        items=item_table(raw_items, items),
     )
     dataset.raw_users = from_1(raw_users)
     return _reported(dataset, split_report(parts), verbose)

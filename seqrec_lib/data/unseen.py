@@ -82,8 +82,8 @@ class Complement:
         r: int64 (B,) or (B, K), 0 <= r < count(users); not checked, for speed.
         Returns int64 item ids of the shape of r.
         """
-        if r.dim() == 2 and r.shape[1] * _SEARCHES_PER_LISTED_ITEM >= self.item_num:
-            # many of few: list the unseen items of all users, one user after the other
+        if r.is_cpu and r.dim() == 2 and r.shape[1] * _SEARCHES_PER_LISTED_ITEM >= self.item_num:
+            # many of few: list the unseen items of all users; on a GPU the host would have to wait
             unseen = torch.ones(len(users), self._stride, dtype=torch.bool, device=users.device)
             unseen[:, 0] = False
             unseen[self.seen(users)] = False

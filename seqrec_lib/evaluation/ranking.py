@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.checks import finite_scores
 from seqrec_lib.common.distributed import current
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.common.vocabulary import knows_all
@@ -19,7 +20,7 @@ from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.data.unseen import Complement
 from seqrec_lib.evaluation.candidates import Candidates, sampled_candidates
-from seqrec_lib.evaluation.ranks import Ranks, Scorer, rank_of_target
+from seqrec_lib.evaluation.ranks import Ranks, Scorer, counted
 from seqrec_lib.evaluation.scoring import score_histories
 from seqrec_lib.evaluation.targets import said_of_targets, with_competitors
 
@@ -40,10 +41,9 @@ def candidate_ranks(
     knows_all(scorer, dataset)
     histories = dataset.history(candidates.protocol["split"])
 
-    def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, Tensor]:
-        drawn = candidates.items[rows]
-        scores, _ = score_histories(scorer, histories, users, drawn)
-        return rank_of_target(scores, 0, users)
+    def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, ...]:
+        scores, *_ = score_histories(scorer, histories, users, candidates.items[rows])
+        return counted(scores, 0)
 
     better, tied = _in_batches(histories, candidates.users, rank, batch_size)
     if candidates.protocol["as released"]:
@@ -107,13 +107,13 @@ def full_ranks(
         users, left_out = with_competitors(users, before.count(users))
     batch_size = min(batch_size, max(1, _SCORES_AT_ONCE // (scorer.item_num + 1)))
 
-    def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, Tensor]:
-        scores, shown = score_histories(scorer, histories, users)
-        target = targets[users].to(scores.device)
+    def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, ...]:
+        asked = [targets[users]]
+        scores, shown, (target,) = score_histories(scorer, histories, users, beside=asked)
         # padding is no item: put there the target, which competes whatever is said
         seen = torch.where(shown == 0, target.unsqueeze(1), shown) - 1
         columns = scores[:, 1 : dataset.itemnum + 1]  # (B, I), column i is item i + 1
-        return rank_of_target(columns, target - 1, users, seen if exclude_seen else None)
+        return counted(columns, target - 1, seen if exclude_seen else None)
 
     better, tied = _in_batches(histories, users, rank, batch_size)
     among = np.full(len(better), dataset.itemnum)
@@ -133,25 +133,30 @@ def full_ranks(
 def _in_batches(
     histories: Sequences,
     users: Tensor,
-    rank: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    rank: Callable[[Tensor, Tensor], tuple[Tensor, ...]],
     batch_size: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Call rank(rows, users[rows]) for users of similar history length at a time.
+    """Call rank(rows, users[rows]), which is `ranks.counted`, for users of similar history length.
 
     Users sorted by length need little padding; the longest come first, so that what does not fit
     into memory fails at once and not at the end. Several processes take every other batch each.
+    The counts stay where they are until all are made: the host waits for a GPU once.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     lengths = torch.from_numpy(histories.lengths)[users]
-    order = lengths.argsort(descending=True, stable=True)
     world = current()
-    better, tied = torch.zeros(2, len(users), dtype=torch.int64)
+    order = lengths.argsort(descending=True, stable=True).split(batch_size)
+    order = order[world.rank :: world.size]
     advice = says_what_to_lower(
         "scoring users", "halve it (in `evaluate`: eval_batch_size)", batch_size=batch_size
     )
     with torch.no_grad(), advice:
-        for rows in order.split(batch_size)[world.rank :: world.size]:
-            better[rows], tied[rows] = (counts.cpu() for counts in rank(rows, users[rows]))
+        parts = [torch.stack(rank(rows, users[rows])) for rows in order]  # each (3, B)
+    better, tied = torch.zeros(2, len(users), dtype=torch.int64)
+    if parts:  # with more processes than batches, some have none
+        rows, (*counts, fault) = torch.cat(order), torch.cat(parts, dim=1).cpu()
+        finite_scores(fault, users[rows])
+        better[rows], tied[rows] = counts
     world.all_reduce_([better, tied])
     return better.numpy(), tied.numpy()

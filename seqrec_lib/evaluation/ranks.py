@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.checks import finite_scores
+
 _COUNTED_AT_ONCE = 2**18  # 1 MiB: counting is faster while scores are in the processor's cache
 
 
@@ -95,15 +97,25 @@ def rank_of_target(
     Raises ValueError for a score that is NaN or infinite: such a model has no ranking, and
     comparisons with NaN, which are all false, would make it a perfect one.
     """
-    scores = torch.as_tensor(scores)
+    better, tied, fault = counted(torch.as_tensor(scores), target_column, excluded)
+    finite_scores(fault, users)
+    return better, tied
+
+
+def counted(
+    scores: Tensor, target_column: int | Tensor, excluded: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Its counts, and each row's fault: 0, 1 infinite, 2 NaN. Nothing waits for the device."""
     if scores.dim() != 2:
         raise ValueError(f"scores must be (rows, candidates), got shape {tuple(scores.shape)}")
     if scores.dtype not in (torch.float32, torch.float64):
         scores = scores.double() if scores.dtype in (torch.int32, torch.int64) else scores.float()
-    _check_finite(scores, users)
     rows, device = len(scores), scores.device
-    column = torch.as_tensor(target_column, dtype=torch.int64, device=device).expand(rows)
-    column = column.unsqueeze(1)  # (B, 1)
+    if not isinstance(target_column, Tensor):
+        target_column = torch.full((), target_column, device=device)
+    column = target_column.to(device).expand(rows).unsqueeze(1)  # (B, 1)
+    low, high = scores.amin(dim=1), scores.amax(dim=1)  # NaN goes through both
+    fault = torch.where(low.isnan(), 2, (low.isinf() | high.isinf()).long())
     better = torch.empty(rows, dtype=torch.int64, device=device)
     tied = torch.empty_like(better)
     step = max(1, _COUNTED_AT_ONCE // scores.shape[1]) if device.type == "cpu" else max(1, rows)
@@ -119,17 +131,4 @@ def rank_of_target(
             ties.scatter_(1, excluded[part], 0)
         better[part] = beats.sum(dim=1)
         tied[part] = ties.sum(dim=1)
-    return better, tied
-
-
-def _check_finite(scores: Tensor, users: Tensor | np.ndarray | None) -> None:
-    low, high = scores.amin(dim=1), scores.amax(dim=1)  # NaN goes through both
-    bad = ~(low.isfinite() & high.isfinite())
-    if bool(bad.any()):
-        row = int(bad.nonzero()[0, 0])
-        who = f"row {row}" if users is None else f"user {int(users[row])}"
-        kind = "NaN" if bool(scores[row].isnan().any()) else "infinite"
-        raise ValueError(
-            f"the scores of {who} are not finite ({kind}), so there is no ranking. A model whose "
-            "training diverged gives such scores: try a smaller learning rate"
-        )
+    return better, tied, fault

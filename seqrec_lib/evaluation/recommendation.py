@@ -211,25 +211,30 @@ def top_items(
     listed = min(_positive(k), item_num)
     batch_size = max(1, min(batch_size, _SCORES_AT_ONCE // (scorer.item_num + 1)))
     ids = torch.as_tensor(users, dtype=torch.int64)
-    items = torch.zeros(len(ids), k, dtype=torch.int64)
-    scores = torch.full((len(ids), k), -torch.inf)
+    parts: list[tuple[Tensor, Tensor]] = []
     # users of similar length together need little padding
     order = torch.from_numpy(histories.lengths[users]).argsort(descending=True, stable=True)
     with torch.no_grad():
         for rows in order.split(batch_size):
-            score, history = score_histories(scorer, histories, ids[rows], known_users=known_users)
+            score, history, _ = score_histories(
+                scorer, histories, ids[rows], known_users=known_users
+            )
             if exclude_seen:
                 score = score.scatter(1, history, -torch.inf)
             score = score[:, : item_num + 1]
             if allowed is not None:
                 score = score.masked_fill(~torch.from_numpy(allowed).to(score.device), -torch.inf)
             best = score.topk(listed, dim=1)
-            wrong = best.values[:, 0].isnan() | best.values[:, 0].isposinf()  # NaN sorts first
-            if bool(wrong.any()):
-                user = int(ids[rows][wrong.cpu()][0])
-                raise ValueError(f"scores for the history of {user} are NaN or infinite")
-            items[rows, :listed] = best.indices.cpu()
-            scores[rows, :listed] = best.values.float().cpu()
+            parts.append((best.indices, best.values.float()))
+        # all at once, so that the host waits for a GPU once
+        ranked, values = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
+    wrong = values[:, 0].isnan() | values[:, 0].isposinf()  # NaN sorts first
+    if bool(wrong.any()):
+        user = int(ids[order[wrong]][0])
+        raise ValueError(f"scores for the history of {user} are NaN or infinite")
+    items = torch.zeros(len(ids), k, dtype=torch.int64)
+    scores = torch.full((len(ids), k), -torch.inf)
+    items[order, :listed], scores[order, :listed] = ranked, values
     items[scores == -torch.inf] = 0
     return items.numpy(), scores.numpy()
 

@@ -34,15 +34,12 @@ def with_competitors(users: Tensor, others: Tensor) -> tuple[Tensor, dict[str, s
     count = int((~able).sum())
     if count == 0:
         return users, {}
-    who = f"user {int(users[~able][0])}" + (f" and {count - 1} more" if count > 1 else "")
+    first = int(users[~able][0])
+    who = f"user {first} has" if count == 1 else f"user {first} and {count - 1} more have"
+    what = f"{who} every item in the history: no other is left to compete with the target"
     if count == len(users):
-        raise ValueError(f"{who} have every item: no other is left to compete with a target")
-    warnings.warn(
-        f"{who} with every item in the history: no other item is left to compete with the target, "
-        "so that there is nothing to rank; left out of the evaluation",
-        UserWarning,
-        stacklevel=3,
-    )
+        raise ValueError(what)
+    warnings.warn(f"{what}; left out of the evaluation", UserWarning, stacklevel=3)
     return users[able], {"left out": f"{count} with every item"}
 
 

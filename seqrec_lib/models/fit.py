@@ -7,6 +7,7 @@ from typing import Any
 
 from seqrec_lib.common.randomness import fresh_seed
 from seqrec_lib.data.foreign import HasSplit
+from seqrec_lib.evaluation.candidates import sampled_candidates
 from seqrec_lib.evaluation.metrics import user_values
 from seqrec_lib.evaluation.ranking import sampled_ranks
 from seqrec_lib.evaluation.ranks import Scorer
@@ -19,7 +20,7 @@ from seqrec_lib.training.options import TrainingOptions
 def fit(
     model: SequenceModel,
     dataset: HasSplit,
-    sampler: Sampler,
+    sampler: Sampler | None = None,
     validate: Callable[[int], tuple[float, float]] | None = None,
     **options: Any,
 ) -> dict[str, list[float]]:
@@ -27,7 +28,7 @@ def fit(
 
     Args:
         model, dataset: of the same items (and users).
-        sampler: a `WarpSampler`, or whatever has `next_batch`.
+        sampler: a `WarpSampler`, or whatever has `next_batch`; None makes the one that fits.
         validate: seed → (NDCG@10, HR@10); None ranks the validation items among 100 sampled ones.
         options: the fields of `TrainingOptions`, which says what each one is.
 
@@ -36,6 +37,8 @@ def fit(
     Raises: see `training.assembly.train`; TypeError for an option that does not exist.
     """
     chosen = TrainingOptions(**options)
+    if chosen.val_epoch:  # what validation cannot do is said now, not after the first epochs
+        sampled_candidates(dataset, "valid", num_negatives=1)
 
     def by_sampled_ranks(seed: int) -> tuple[float, float]:
         return ndcg_and_hit_rate(model, dataset, "valid", 100, seed, chosen.eval_batch_size)

@@ -249,7 +249,7 @@ class SASREC(SASRecNetwork):
     def train_model(
         self,
         dataset: HasSplit,
-        sampler: Sampler,
+        sampler: Sampler | None = None,
         num_epochs: int = 10,
         batch_size: int = 128,
         learning_rate: float = 0.001,
@@ -258,8 +258,8 @@ class SASREC(SASRecNetwork):
         verbose: bool = True,
         **options: Any,
     ) -> dict[str, list[float]]:
-        """Adam on batches of the sampler; `TrainingOptions` says what else can be chosen.
-
+        """Adam on batches of the sampler (None: of one that fits). `TrainingOptions` says what else
+        can be chosen, and what to begin with on your own data.
         Returns {"loss": one per epoch, "val_ndcg": …, "val_hr": one per validation}.
         """
         if self.user_num is not None:

@@ -13,34 +13,27 @@ import torch
 from seqrec_lib.common.distributed import World, current
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.common.modes import in_mode
-from seqrec_lib.common.randomness import fresh_seed, make_generator
+from seqrec_lib.common.randomness import fresh_seed
 from seqrec_lib.common.vocabulary import knows_all
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
-from seqrec_lib.network.fast.fitness import fits_packed
 from seqrec_lib.network.model import SequenceModel
-from seqrec_lib.network.rows import PaddedRows
-from seqrec_lib.network.sdpa import FusedRows
 from seqrec_lib.training.by_hand import told
 from seqrec_lib.training.checkpoints import CheckpointFolder
-from seqrec_lib.training.engine import PaddedEngine
+from seqrec_lib.training.choice import Draws, device_of, engine_for
+from seqrec_lib.training.fitting_sampler import fitting_sampler
+from seqrec_lib.training.gpu import says_what_cannot_be_compiled
 from seqrec_lib.training.loop import Run, TrainingState
 from seqrec_lib.training.loss_batches import Batches, ForeignSampler, Sampler, adapted
-from seqrec_lib.training.losses import Within
-from seqrec_lib.training.options import PRECISIONS, TrainingOptions
-from seqrec_lib.training.own_step import ContractEngine
-from seqrec_lib.training.packed_engine import PackedEngine
-from seqrec_lib.training.parallel import ParallelEngine
+from seqrec_lib.training.options import TrainingOptions
 from seqrec_lib.training.sampling import WarpSampler
-from seqrec_lib.training.sparse import PagedEngine, RowwiseAdam, paged_loss
-
-Engine = PackedEngine | PaddedEngine | PagedEngine | ContractEngine
+from seqrec_lib.training.sparse import RowwiseAdam
 
 
 def train(
     model: SequenceModel,
     dataset: HasSplit,
-    sampler: Sampler,
+    sampler: Sampler | None,
     options: TrainingOptions,
     validate: Callable[[int], tuple[float, float]],
 ) -> dict[str, list[float]]:
@@ -50,23 +43,24 @@ def train(
     of one process, up to rounding and the draws of dropout. The sampler's batch_size is that of all
     processes together.
 
+    sampler: None makes the one that fits, see `fitting_sampler`.
     validate: seed → (NDCG@10, HR@10) on the validation items.
     Returns {"loss": one per epoch, "val_ndcg": …, "val_hr": one per validation}.
 
     Raises:
-        ValueError: model, data and sampler do not fit, or a batch is not of the right form.
+        ValueError: model, data and sampler do not fit, a batch is not of the right form, or this
+            machine has no such device, precision or graph.
         FloatingPointError: a loss that is not finite; says where, and what to try.
         torch.cuda.OutOfMemoryError: says which settings to lower.
         distributed.ProcessLostError: another process ended or hangs.
     """
     dataset = as_dataset(dataset)
     knows_all(model, dataset, learns=True)
-    if options.val_epoch:
-        dataset.targets("valid")  # refused now rather than after the first epochs
     world = current()
     seed = world.broadcast(fresh_seed() if options.seed is None else options.seed)
     model.to(device_of(options, world))
     _make_trainable(model)
+    sampler = fitting_sampler(sampler, model, dataset, options, seed)
     source = adapted(sampler, dataset.itemnum).to(model.device)
     draws = Draws(seed, model.device, world)
     _agree(world, model, dataset, source, options)
@@ -76,6 +70,7 @@ def train(
     state = TrainingState(model, _states(optimizer, source, draws))
     with ExitStack() as stack:
         stack.enter_context(_advice(model, options))
+        stack.enter_context(says_what_cannot_be_compiled(options.compiled))
         stack.enter_context(in_mode(model, training=True))
         save = _resume(stack, state, options, world, source, _settings(model, dataset, source))
         stack.enter_context(told(model, state, options.verbose and world.first))
@@ -120,70 +115,9 @@ def _make_trainable(model: SequenceModel) -> None:
         weight.data = weight.data.contiguous()  # itself, where it is so already
 
 
-class Draws:
-    """Where the random numbers of a run come from, all by one seed.
-
-    shared: of what several processes draw alike. dropout: of the masks, in each process its own.
-    ambient: of layers that draw from torch's global generator, see `PaddedEngine`.
-    """
-
-    def __init__(self, seed: int, device: torch.device, world: World) -> None:
-        self._seed, self._world = seed, world
-        self.shared = make_generator(seed, device)
-        self.dropout = self.shared if world.size == 1 else make_generator(seed, device)
-        self.ambient = make_generator((seed + 1) % 2**63, device)
-
-    def begin_epoch(self, number: int) -> None:
-        """Several processes seed anew, so that a checkpoint of one has what all need."""
-        if self._world.size > 1:
-            for place, generator in enumerate((self.dropout, self.ambient)):
-                generator.manual_seed(self._world.seed_of(self._seed + place, number))
-
-
 def steps_an_epoch(dataset: HasSplit, batch_size: int) -> int:
     """How many batches an epoch has: users // batch_size, as in the authors' code, at least 1."""
     return max(1, int(np.count_nonzero(as_dataset(dataset).train.lengths)) // batch_size)
-
-
-def device_of(options: TrainingOptions, world: World) -> torch.device:
-    """The device asked for, else this process's, else a GPU where there is one."""
-    anywhere = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(options.device or world.device or anywhere)
-
-
-def engine_for(
-    model: SequenceModel, options: TrainingOptions, world: World, draws: Draws, item_num: int
-) -> Engine:
-    """The packed engine where it can run and nothing else is asked for, else the padded one; and
-    for a class with a step of its own that step. item_num: of the data set.
-
-    Raises ValueError where engine="packed" cannot be had.
-    """
-    if getattr(model, "has_own_step", False):
-        return ContractEngine(model, options, world, draws.dropout, draws.ambient)
-    paged, fits = options.tables == "sparse", fits_packed(model)
-    if options.engine == "packed" and not fits:
-        raise ValueError(
-            "engine='packed' is for float32 weights on a CPU and for SASREC and SSEPT as they are "
-            f"in the library, which this {type(model).__name__} is not: use engine='padded' or "
-            "'auto'"
-        )
-    loss: Any = options.objective
-    if paged:
-        loss = paged_loss(loss, item_num)
-    elif item_num < model.item_num:
-        loss = Within(loss, item_num)
-    engine: PackedEngine | PaddedEngine
-    if fits and options.may_pack:
-        engine = PackedEngine(model, loss, draws.dropout, options.threads, world=world)
-    else:
-        rows = FusedRows if options.attention == "fused" else PaddedRows
-        how = (model, loss, draws.dropout, PRECISIONS[options.precision], options.compiled)
-        if world.size > 1:
-            engine = ParallelEngine(world, not paged, *how, rows, draws.ambient)
-        else:
-            engine = PaddedEngine(*how, rows, draws.ambient)
-    return PagedEngine(engine, model) if paged else engine
 
 
 def optimizer_for(model: SequenceModel, options: TrainingOptions) -> torch.optim.Adam | RowwiseAdam:

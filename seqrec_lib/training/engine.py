@@ -25,7 +25,7 @@ class LossSum(nn.Module):
         self,
         model: SequenceModel,
         loss: Any,
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         rows: type[PaddedRows],
     ) -> None:
         super().__init__()
@@ -46,19 +46,18 @@ class PaddedEngine:
     """The plain step.
 
     Args:
-        generator: of the dropout masks, on the model's device.
+        generator: of the dropout masks, on the model's device; None: they are drawn by `ambient`.
         precision: torch.bfloat16 runs the forward pass in bfloat16.
-        compiled: by torch.compile.
+        compiled: by torch.compile, which wants None for a generator.
         rows: how the batch is stored: `PaddedRows`, or `sdpa.FusedRows`.
-        ambient: what layers of torch draw from, nn.Dropout in a model of your own for example; None
-            leaves them torch's global generator.
+        ambient: what nn.Dropout and its like draw from; None leaves them torch's global generator.
     """
 
     def __init__(
         self,
         model: SequenceModel,
         loss: Any,
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         precision: torch.dtype = torch.float32,
         compiled: bool = False,
         rows: type[PaddedRows] = PaddedRows,
@@ -78,6 +77,11 @@ class PaddedEngine:
 
     def step(self, batch: SampledBatch, negatives: Tensor) -> Tensor:
         """Fill the gradients; the mean loss, a scalar on the device. negatives: (B, T, K)."""
+        with drawing_from(self.ambient):
+            return self.gradients(batch, negatives)
+
+    def gradients(self, batch: SampledBatch, negatives: Tensor) -> Tensor:
+        """`step`, but for where it draws from."""
         self.model.zero_grad(set_to_none=True)
         loss = self.mean_loss(batch, negatives, (batch.pos != 0).sum())
         loss.backward()
@@ -86,5 +90,5 @@ class PaddedEngine:
     def mean_loss(self, batch: SampledBatch, negatives: Tensor, count: Tensor) -> Tensor:
         """The sum of the loss divided by the number of real targets."""
         mixed, device = self.precision != torch.float32, self.model.device.type
-        with drawing_from(self.ambient), torch.autocast(device, self.precision, enabled=mixed):
+        with torch.autocast(device, self.precision, enabled=mixed):
             return self._sum(batch, negatives) / count

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from seqrec_lib.common.checks import ids_between, padded_in_front
+from seqrec_lib.common.transfer import sent
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.unseen import Complement
 from seqrec_lib.network.model import SequenceModel
@@ -39,7 +40,8 @@ class ForeignSampler:
     def sample(self) -> Batch:
         """The next batch.
 
-        Raises ValueError for an array that is not (B, T) and for ids outside the data set.
+        Raises ValueError for an array that is not (B, T), for ids outside the data set, and for a
+        batch that is padded behind or holds no target.
         """
         users, *rest = (
             torch.as_tensor(np.ascontiguousarray(x), dtype=torch.int64)
@@ -51,7 +53,9 @@ class ForeignSampler:
                     f"the sampler's {name} has shape {tuple(ids.shape)}: it must be (batch, length)"
                 )
             ids_between(f"the sampler's {name}", ids, 0, self._itemnum, "dataset.itemnum")
-        return Batch(*(x.to(self._device) for x in (users.view(-1), *rest)))
+        batch = Batch(users.view(-1), *rest)
+        _check(batch)  # here, and not on the device: the host would have to wait for it
+        return Batch(*sent(self._device, *batch))
 
     def settings(self) -> dict[str, Any]:
         """Nothing is known of what decides its batches."""
@@ -98,7 +102,7 @@ class Batches:
     def next(self) -> tuple[SampledBatch, Tensor]:
         """A batch and its negatives (B, T, K)."""
         batch = self.sampler.sample()
-        if type(self.sampler) is not WarpSampler:
+        if type(self.sampler) not in (WarpSampler, ForeignSampler):  # somebody's own subclass
             _check(batch)
         if batch.seq.shape[1] > self.model.seq_max_len:  # the model sees no more
             kept = slice(-self.model.seq_max_len, None)
@@ -115,10 +119,18 @@ class Batches:
         if self.unseen is None:
             negatives = batch.neg.unsqueeze(2)[:, :, : self.loss.negatives]
         else:
-            real = batch.pos != 0
-            negatives = batch.pos.new_zeros(*batch.pos.shape, self.loss.negatives)  # (B, T, K)
-            users = batch.users.unsqueeze(1).expand_as(real)[real]
-            negatives[real] = self.unseen.draw(users, self.loss.negatives, self.generator)
+            negatives = self._drawn(self.unseen, batch)
         if self.sse is not None:
             batch = self.sse.replace(batch, self.usernum, self.itemnum, self.generator)
         return batch, negatives
+
+    def _drawn(self, unseen: Complement, batch: SampledBatch) -> Tensor:
+        """(B, T, K) negatives, 0 at the padding."""
+        real, K = batch.pos != 0, self.loss.negatives
+        users = batch.users.unsqueeze(1).expand_as(real)
+        if not real.is_cpu:  # to pick the real ones, the host would have to wait for the device
+            drawn = unseen.draw(users.reshape(-1), K, self.generator).view(*real.shape, K)
+            return drawn.mul_(real.unsqueeze(2))
+        negatives = batch.pos.new_zeros(*real.shape, K)
+        negatives[real] = unseen.draw(users[real], K, self.generator)
+        return negatives

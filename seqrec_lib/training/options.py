@@ -13,7 +13,7 @@ from seqrec_lib.common.checks import one_of, positive
 from seqrec_lib.training.losses import Loss, as_loss
 from seqrec_lib.training.sse import SSE
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
 # What does not change what a run learns, and so may be another one when it is resumed.
 FREE = {"num_epochs", "eval_batch_size", "device", "threads", "verbose"}
 FREE |= {"checkpoints", "keep_checkpoints"}
@@ -38,8 +38,12 @@ class TrainingOptions:
         seed: of dropout, of negatives beyond the sampler's, and of the validation negatives.
         device: None takes a GPU when there is one. The model stays there.
         engine: "packed" is the fast way on a CPU, "padded" the plain way anywhere; "auto" chooses.
-        precision: "bfloat16" runs the forward pass of the padded engine in bfloat16.
+        precision: of the padded engine. "bfloat16" runs its forward pass in bfloat16; "tf32", on an
+            NVIDIA GPU, multiplies float32 matrices with 10 binary digits instead of 23.
         compiled: torch.compile for the padded engine; the first step then takes a minute or so.
+        captured: on an NVIDIA GPU, the step of the padded engine as a CUDA graph, which is started
+            by one call. The mathematics stays, the draws of dropout are others (see
+            `training.gpu`).
         threads: of the packed engine; None takes what torch uses. They change no result.
         tables: "sparse" for very large catalogues and losses with negatives: a step reads and moves
             only the rows of items and users that are in its batch (see `training.sparse`).
@@ -75,6 +79,7 @@ class TrainingOptions:
     engine: str = "auto"
     precision: str = "float32"
     compiled: bool = False
+    captured: bool = False
     threads: int | None = None
     tables: str = "dense"
     attention: str = "plain"
@@ -103,7 +108,8 @@ class TrainingOptions:
         one_of("precision", self.precision, tuple(PRECISIONS))
         one_of("tables", self.tables, ("dense", "sparse"))
         one_of("attention", self.attention, ("plain", "fused"))
-        plain = [("attention", "plain"), ("precision", "float32"), ("compiled", False)]
+        plain: list[tuple[str, object]] = [("attention", "plain"), ("precision", "float32")]
+        plain += [("compiled", False), ("captured", False)]
         other = [f"{name}={getattr(self, name)!r}" for name, v in plain if getattr(self, name) != v]
         if self.engine == "packed" and other:
             raise ValueError(
@@ -119,8 +125,8 @@ class TrainingOptions:
     @property
     def may_pack(self) -> bool:
         """Whether nothing asks for the padded engine."""
-        plain = self.attention == "plain" and self.precision == "float32" and not self.compiled
-        return plain and self.engine != "padded"
+        plain = self.attention == "plain" and self.precision == "float32"
+        return plain and not (self.compiled or self.captured or self.engine == "padded")
 
     def fixed(self) -> dict[str, Any]:
         """What must be equal when a run is resumed, as plain values: every field but the free."""

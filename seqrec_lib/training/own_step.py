@@ -79,6 +79,7 @@ class ContractEngine:
                 (f"attention={options.attention!r}", options.attention != "plain"),
                 (f"precision={options.precision!r}", options.precision != "float32"),
                 (f"compiled={options.compiled!r}", options.compiled),
+                (f"captured={options.captured!r}", options.captured),
                 (f"engine={options.engine!r}", options.engine == "packed"),
                 (f"{world.size} processes", world.size > 1),
             )

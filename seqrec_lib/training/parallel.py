@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from seqrec_lib.common.distributed import World
+from seqrec_lib.common.randomness import drawing_from
 from seqrec_lib.training.engine import PaddedEngine
 from seqrec_lib.training.sampling import SampledBatch
 
@@ -35,7 +36,8 @@ class ParallelEngine(PaddedEngine):
         """See `PaddedEngine`; this process's part of the mean loss."""
         self.model.zero_grad(set_to_none=True)
         count = (batch.pos != 0).sum()
-        loss = self.mean_loss(*self.world.shard(batch, negatives), count)
+        with drawing_from(self.ambient):
+            loss = self.mean_loss(*self.world.shard(batch, negatives), count)
         if self._while_made:
             (loss * self.world.size).backward()  # what adds up gradients here takes their mean
         else:

@@ -13,6 +13,7 @@ from seqrec_lib.common.checks import positive, probability
 from seqrec_lib.common.randomness import make_generator, moved
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.data.unseen import Complement
+from seqrec_lib.training.able import with_negatives
 
 
 class Batch(NamedTuple):
@@ -48,10 +49,11 @@ class WarpSampler:
         window_probability: SSE-PT++'s p_s. A history longer than T starts at a uniform place among
             the positions before the last T with this probability, else at the last T (SSE-PT
             Sec. 3.4). 0 is SASRec and SSE-PT.
+        negatives: False draws none, for losses without: neg is 0.
 
     Users are drawn with replacement, as in the papers' code; those with fewer than 2 training items
-    never. Negatives are uniform over the items that the user has not in training. Raises ValueError
-    where no user has 2 items, an id is out of its range, or a user has every item.
+    never, and with negatives those with every item neither. Negatives are uniform over the items
+    that the user has not in training. Raises ValueError where nobody is left, or for wrong ids.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class WarpSampler:
         *,
         seed: int | None = None,
         window_probability: float = 0.0,
+        negatives: bool = True,
     ) -> None:
         self.batch_size = positive("batch_size", batch_size)
         self.maxlen = positive("maxlen", maxlen)
@@ -75,13 +78,9 @@ class WarpSampler:
         able = np.flatnonzero(sequences.lengths >= 2)
         if len(able) == 0:
             raise ValueError("no user has 2 training items: there is nothing to predict from")
-        self._unseen = Complement(sequences, itemnum)
-        full = able[self._unseen.count(torch.from_numpy(able)).numpy() == 0]
-        if len(full):
-            raise ValueError(
-                f"user {int(full[0])} has every one of the {itemnum} items in training: there is "
-                "no negative to draw. Leave this user out, or check itemnum"
-            )
+        self.negatives, self._unseen = negatives, Complement(sequences, itemnum)
+        if negatives:
+            able = with_negatives(able, self._unseen)
         self._users = torch.from_numpy(able)
         self._items = torch.from_numpy(sequences.items)
         self._starts = torch.from_numpy(sequences.starts)
@@ -118,7 +117,7 @@ class WarpSampler:
         pos = window[:, 1:] * real
         # One for each position, padding too: to pick the real ones, the host would have to wait for
         # the device.
-        neg = self._unseen.draw(users, T, generator) * real
+        neg = self._unseen.draw(users, T, generator) * real if self.negatives else pos * 0
         if self._times is None:
             return Batch(users, seq, pos, neg)
         return TimedBatch(users, seq, pos, neg, self._times[place[:, :-1]] * real)
@@ -134,8 +133,8 @@ class WarpSampler:
 
     def settings(self) -> dict[str, float]:
         """What decides the batches beside data and seed, as plain values."""
-        names = ("batch_size", "maxlen", "window_probability")
-        return {name: getattr(self, name) for name in names}
+        names = ("batch_size", "maxlen", "window_probability", "negatives")
+        return {name: getattr(self, name) for name in names[: 3 + (not self.negatives)]}
 
     def next_batch(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(users (B,), seq (B, T), pos (B, T), neg (B, T)) as int64 arrays."""

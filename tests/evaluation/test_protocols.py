@@ -6,6 +6,7 @@ import torch
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.evaluation.baselines import ItemKNN, MarkovChain, Popularity
+from seqrec_lib.evaluation.candidates import sampled_candidates
 from seqrec_lib.evaluation.metrics import compare, summarise, user_values
 from seqrec_lib.evaluation.protocols import (
     both_protocols,
@@ -13,12 +14,7 @@ from seqrec_lib.evaluation.protocols import (
     pairs_table,
     protocol_table,
 )
-from seqrec_lib.evaluation.ranking import (
-    candidate_ranks,
-    full_ranks,
-    sampled_candidates,
-    sampled_ranks,
-)
+from seqrec_lib.evaluation.ranking import candidate_ranks, full_ranks, sampled_ranks
 from seqrec_lib.evaluation.recommendation import recommend
 
 

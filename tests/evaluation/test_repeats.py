@@ -124,7 +124,7 @@ def canteen() -> SASRecDataSet:
 def test_a_user_who_has_every_item_is_left_out_and_named(split: str) -> None:
     data = canteen()
     for rank in (sampled_ranks, full_ranks):
-        with pytest.warns(UserWarning, match="user 20 with every item in the history"):
+        with pytest.warns(UserWarning, match="user 20 has every item in the history"):
             ranks = rank(Popularity(data), data, split)
         assert ranks.users.tolist() == list(range(1, 20))
         assert ranks.protocol["left out"] == "1 with every item"
@@ -136,5 +136,5 @@ def test_nobody_remains() -> None:
     lists = {1: [1, 2, 3, 1, 2], 2: [3, 2, 1, 1, 1]}
     data = SASRecDataSet.from_sequences(lists, itemnum=3)
     for rank in (sampled_ranks, full_ranks):
-        with pytest.raises(ValueError, match="user 1 and 1 more have every item"):
+        with pytest.raises(ValueError, match="user 1 and 1 more have every item in the history"):
             rank(Popularity(data), data)

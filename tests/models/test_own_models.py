@@ -13,7 +13,7 @@ from torch import nn
 import seqrec_lib as sl
 from seqrec_lib.common.distributed import World
 from seqrec_lib.network.fast.fitness import fits_packed
-from seqrec_lib.training.assembly import Draws, engine_for
+from seqrec_lib.training.choice import Draws, engine_for
 from seqrec_lib.training.options import TrainingOptions
 
 ITEMS, LENGTH = 12, 8

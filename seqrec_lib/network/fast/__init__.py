@@ -3,5 +3,6 @@
 Nothing here defines anything; all of it is tested against the plain code. Read `kernels` first
 (what makes the loops fast), then `attention_kernels` and `linear_kernels`, `gradients` (functions
 of torch made of them), `packed` (`PackedRows`). `fitness` says which models may run here, `last`
-and `scoring` make the states that scores need, `threads` shares work among the cores.
+and `scoring` make the states that scores need, `threads` shares work among the cores, `compiling`
+keeps the compiled loops on disk.
 """

@@ -43,9 +43,10 @@ def fits_packed(model: Any, ids: torch.Tensor | None = None) -> bool:
     be its own, or that of another class that says so, in the model at hand.
     """
     return (
-        (ids is None or not bool(((ids[:, 1:] == 0) & (ids[:, :-1] != 0)).any()))
-        and is_the_librarys(model)
+        is_the_librarys(model)
         and all(_plain(weight) for weight in model.parameters())
+        # last, so that the host never waits for ids on a GPU
+        and (ids is None or not bool(((ids[:, 1:] == 0) & (ids[:, :-1] != 0)).any()))
     )
 
 

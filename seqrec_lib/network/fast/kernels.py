@@ -13,23 +13,22 @@ these loops fast, and none of them changes the mathematics:
   A byte below ``threshold`` drops its element: the rate is a multiple of 1/256 and the scale of the
   survivors matches it exactly.
 
-Every function is compiled on first use (numba; kept on disk afterwards), runs without the GIL, and
-is tested against the plain padded layers. `gradients` makes torch functions of them.
+Every function is compiled on first use (`compiling`), runs without the GIL, and is tested against
+the plain padded layers. `gradients` makes torch functions of them.
 """
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from seqrec_lib.network.fast.compiling import compiled
 
 Array = np.ndarray
 
-exact = numba.njit(nogil=True, cache=True, error_model="numpy")
+exact = compiled()
 # Sums over a row may be taken in any order (they are, in every BLAS): without leave to do so the
 # compiler cannot use vector instructions. Nothing here relies on NaN or infinity.
-sums = numba.njit(
-    nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"}
-)
+sums = compiled(fastmath={"reassoc", "contract", "nsz", "arcp"})
 
 
 @exact
