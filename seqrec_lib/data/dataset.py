@@ -152,6 +152,13 @@ class SASRecDataSet(SplitHistories):
         dataset.take_split(split)
         return dataset
 
+    def undivided(self) -> "SASRecDataSet":
+        """The same histories, with all items for training: nothing is left to evaluate on."""
+        whole = Split.by_sizes(self.sequences, 0, 0, 1)
+        return SASRecDataSet.of_split(
+            whole, self.itemnum, self.items, self._raw_users, self.item_name
+        )
+
     def __repr__(self) -> str:
         if self.is_empty:
             return "SASRecDataSet(empty)"

@@ -1,8 +1,7 @@
 """What training and scoring ask of a model: the door for one of your own.
 
 `SASRecNetwork` and `SSEPTNetwork` answer it, and so can any network that reads items in order:
-subclass `SequenceModel`, write `encode` and `output_embedding`, and `fit`, `sampled_ranks`,
-`full_ranks`, `recommend` and `similar_items` take it.
+subclass `SequenceModel`, write `encode` and `output_embedding`, and `fit`, `recommend` … take it.
 """
 
 from __future__ import annotations

@@ -56,6 +56,10 @@ def train(
     """
     dataset = as_dataset(dataset)
     knows_all(model, dataset, learns=True)
+    if options.all_events:
+        dataset = dataset.undivided()
+        if sampler is not None:
+            raise ValueError("all_events=True draws from whole histories itself: leave out sampler")
     world = current()
     seed = world.broadcast(fresh_seed() if options.seed is None else options.seed)
     model.to(device_of(options, world))
