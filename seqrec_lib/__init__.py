@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from seqrec_lib.evaluation.recommendation import recommend as recommend
     from seqrec_lib.evaluation.recommendation import similar_items as similar_items
     from seqrec_lib.evaluation.recommendation import top_items as top_items
+    from seqrec_lib.models.export import Scores as Scores
     from seqrec_lib.models.files import build_model as build_model
     from seqrec_lib.models.files import read_weights as read_weights
     from seqrec_lib.models.files import (
@@ -96,6 +97,7 @@ if TYPE_CHECKING:
     from seqrec_lib.reproduce.comparison import verdict as verdict
     from seqrec_lib.reproduce.cost import run_cost as run_cost
     from seqrec_lib.reproduce.deviations import deviations_from_papers as deviations_from_papers
+    from seqrec_lib.reproduce.lines import CANDIDATE_SEED as CANDIDATE_SEED
     from seqrec_lib.reproduce.planning import plan_runs as plan_runs
     from seqrec_lib.reproduce.protocols_table import baselines_beside_runs as baselines_beside_runs
     from seqrec_lib.reproduce.published import published_results as published_results
@@ -105,7 +107,6 @@ if TYPE_CHECKING:
     from seqrec_lib.reproduce.recorded import recorded_runs as recorded_runs
     from seqrec_lib.reproduce.recorded import recorded_table as recorded_table
     from seqrec_lib.reproduce.recorded import run_label as run_label
-    from seqrec_lib.reproduce.run import CANDIDATE_SEED as CANDIDATE_SEED
     from seqrec_lib.reproduce.run import run_recipe as run_recipe
     from seqrec_lib.reproduce.tables import REPRODUCED_TABLES as REPRODUCED_TABLES
     from seqrec_lib.reproduce.tables import find_recipes as find_recipes

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from seqrec_lib.reproduce.comparison import compare_with_paper
-from seqrec_lib.reproduce.recipe import PRINTED_AS
+from seqrec_lib.reproduce.recipe import SHOWN_AS
 from seqrec_lib.reproduce.recorded import RESULTS_FOLDER
 from seqrec_lib.reproduce.tables import find_recipes
 
@@ -45,7 +45,7 @@ def with_results(text: str, results: Path = RESULTS_FOLDER) -> str:
         title, command, table, name = found.groups()
         (recipe,) = find_recipes(table, [name])
         beside = comparison(table)
-        ours = (beside["row"] == name) & (beside["dataset"] == PRINTED_AS[recipe.dataset])
+        ours = (beside["row"] == name) & (beside["dataset"] == SHOWN_AS[recipe.dataset])
         row = beside[ours].iloc[0]
         if not row["seeds"]:
             raise ValueError(f"{command}: nothing is recorded; run it, or take its line out")

@@ -12,7 +12,7 @@ from scipy import stats
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.evaluation.candidates import sampled_candidates
 from seqrec_lib.evaluation.catalogue import describe_lists
-from seqrec_lib.evaluation.metrics import compare, summarise
+from seqrec_lib.evaluation.metrics import compare, summarise, user_values
 from seqrec_lib.evaluation.ranking import candidate_ranks, full_ranks
 from seqrec_lib.evaluation.ranks import Ranks, Scorer
 from seqrec_lib.evaluation.recommendation import top_items
@@ -129,37 +129,61 @@ def pairs_table(
     return table
 
 
-def expected_sampled_hit_rate(
-    better: np.ndarray, outside: np.ndarray | int, num_negatives: int, k: int, replace: bool = True
+def expected_sampled_values(
+    better: np.ndarray,
+    outside: np.ndarray | int,
+    num_negatives: int,
+    metric: str = "NDCG@10",
+    replace: bool = True,
+    tied: np.ndarray | int = 0,
 ) -> np.ndarray:
-    """What HR@k with sampled negatives will be, given the true rank among all items.
+    """The mean of a metric over all draws of negatives, given the rank among all that may be drawn.
 
     If `better` of the `outside` items that negatives are drawn from beat the target, the number of
     beaters among n draws is binomial, Bin(n, better / outside), or hypergeometric without repeats.
-    The target is a hit if fewer than k beat it. (Krichene and Rendle, KDD 2020, show with this how
-    sampling flattens the top of the ranking: with n = 100 of 3,400, a hit at 10 is roughly a rank
-    of 340 or better.)
+    (Krichene and Rendle, KDD 2020, show with this how sampling flattens the top of the ranking:
+    with n = 100 of 3,400, a hit at 10 is roughly a rank of 340 or better.) Ties are in random
+    order: of those that tie, a share u is ahead of the target, and every u is equally
+    likely.
 
     Args:
-        better: int (U,), the count of better items in a full ranking without ties, over the same
-            items that negatives are drawn from: `Ranks.better` of `full_ranks`, where the sampled
-            protocol leaves out the validation item too.
+        better, tied: int (U,), of a full ranking over the items that negatives are drawn from:
+            `full_ranks` with exclude_seen="training", or with True where the sampled protocol
+            leaves out the validation item, too.
         outside: int (U,) or one number: how many items negatives are drawn from, without the
             target: `Ranks.candidates - 1`.
-        num_negatives: n.
-        k: the cut-off.
-        replace: negatives may repeat.
+        num_negatives: n. metric: "HR@k", "NDCG@k" or "MRR@k".
+        replace: negatives may repeat. False is for ranks without ties (`Ranks.break_ties`).
 
     Returns:
-        float64 (U,): each user's probability of a hit. The mean is the expected HR@k.
+        float64 (U,): each user's mean over the draws. Raises ValueError for counts that do not fit.
     """
-    better, outside = np.asarray(better), np.asarray(outside)
-    if (better > outside).any() or (better < 0).any():
+    better, outside, tied = np.broadcast_arrays(better, outside, tied)
+    if (better + tied > outside).any() or (better < 0).any():
         raise ValueError("better must lie between 0 and outside, the number of items to draw from")
-    if replace:
-        return stats.binom.cdf(k - 1, num_negatives, better / outside)
-    if (outside < num_negatives).any():
-        raise ValueError(
-            f"num_negatives={num_negatives} different items cannot be drawn from {outside.min()}"
-        )
-    return stats.hypergeom.cdf(k - 1, outside, better, num_negatives)
+    k, n = int(metric.partition("@")[2]), num_negatives
+    first = np.arange(min(k, n + 1))  # how many beat the target where it counts
+    gain = user_values(Ranks(first, first, 0 * first, first + 1), metric)  # (k,)
+    if not replace:
+        if (outside < n).any():
+            raise ValueError(
+                f"num_negatives={n} different items cannot be drawn from {outside.min()}"
+            )
+        if tied.any():
+            raise ValueError("replace=False is for ranks without ties: see Ranks.break_ties")
+        chances = stats.hypergeom.pmf(first, outside[:, None], better[:, None], n)  # (U, k)
+        return chances @ gain
+    # a polynomial of degree n in u: this many points of Gauss and Legendre integrate it exactly
+    points, weights = np.polynomial.legendre.leggauss(n // 2 + 1 if tied.any() else 1)
+    values = np.zeros(len(better))
+    for u, weight in zip((points + 1) / 2, weights / 2, strict=True):
+        share = (better + u * tied) / outside
+        values += weight * (stats.binom.pmf(first, n, share[:, None]) @ gain)
+    return values
+
+
+def expected_sampled_hit_rate(
+    better: np.ndarray, outside: np.ndarray | int, num_negatives: int, k: int, replace: bool = True
+) -> np.ndarray:
+    """`expected_sampled_values` of HR@k: each user's probability of a hit, float64 (U,)."""
+    return expected_sampled_values(np.asarray(better), outside, num_negatives, f"HR@{k}", replace)

@@ -25,6 +25,11 @@ from seqrec_lib.evaluation.scoring import score_histories
 from seqrec_lib.evaluation.targets import said_of_targets, with_competitors
 
 _SCORES_AT_ONCE = 2**25  # 128 MiB of float32
+_HISTORY: dict[bool | str, str] = {  # for the protocol, by exclude_seen
+    True: "left out",
+    False: "competes",
+    "training": "its training items left out",
+}
 
 
 def candidate_ranks(
@@ -84,7 +89,7 @@ def full_ranks(
     scorer: Scorer,
     dataset: HasSplit,
     split: str = "test",
-    exclude_seen: bool = True,
+    exclude_seen: bool | str = True,
     batch_size: int = 256,
 ) -> Ranks:
     """Rank every user's target among all items.
@@ -92,24 +97,31 @@ def full_ranks(
     Args:
         split: see `sampled_ranks`.
         exclude_seen: leave out what is in the user's history (everything before the target). The
-            target competes even where the history holds it. False lets all compete: for data where
-            users come back to the same items, see `PersonalPopularity`.
+            target competes even where the history holds it. "training" leaves out the training
+            items alone: what stays is what `sampled_candidates` draws from. False lets all compete:
+            for data where users come back to the same items, see `PersonalPopularity`.
         batch_size: users scored at once; fewer where the items are so many that the scores would
             take more than 128 MiB.
     """
+    if exclude_seen not in (True, False, "training"):
+        raise ValueError(f"exclude_seen={exclude_seen!r} must be True, False or 'training'")
     dataset = as_dataset(dataset)
     knows_all(scorer, dataset)
     histories = dataset.history(split)
+    left_out = dataset.train if exclude_seen == "training" else histories
     targets = torch.from_numpy(dataset.targets(split))
-    users, left_out = targets.nonzero().squeeze(1), dict[str, str]()
+    users, without = targets.nonzero().squeeze(1), dict[str, str]()
     if exclude_seen:
-        before = Complement(histories, dataset.itemnum, also=[targets.numpy()])
-        users, left_out = with_competitors(users, before.count(users))
+        before = Complement(left_out, dataset.itemnum, also=[targets.numpy()])
+        users, without = with_competitors(users, before.count(users))
     batch_size = min(batch_size, max(1, _SCORES_AT_ONCE // (scorer.item_num + 1)))
 
     def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, ...]:
         asked = [targets[users]]
-        scores, shown, (target,) = score_histories(scorer, histories, users, beside=asked)
+        if exclude_seen == "training":
+            asked.append(torch.from_numpy(left_out.padded(users.numpy())))
+        scores, shown, there = score_histories(scorer, histories, users, beside=asked)
+        target, shown = there[0], there[-1] if len(there) > 1 else shown
         # padding is no item: put there the target, which competes whatever is said
         seen = torch.where(shown == 0, target.unsqueeze(1), shown) - 1
         columns = scores[:, 1 : dataset.itemnum + 1]  # (B, I), column i is item i + 1
@@ -122,10 +134,10 @@ def full_ranks(
     protocol = {
         "protocol": "full",
         "split": split,
-        "history": "left out" if exclude_seen else "competes",
+        "history": _HISTORY[exclude_seen],
         "ties": "random order",
-        **said_of_targets(dataset, split, exclude_seen),
-        **left_out,
+        **said_of_targets(dataset, split, bool(exclude_seen)),
+        **without,
     }
     return Ranks(users.numpy(), better, tied, among, protocol)
 

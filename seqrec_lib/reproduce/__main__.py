@@ -3,7 +3,8 @@
 A run that was interrupted is resumed (checkpoints in build/runs). When it ends it is recorded: one
 line in data/results/TABLE.csv, its curve, and the rank of every user; its weights stay in
 build/runs. What is recorded is not run again. Before the first run a few batches of each row are
-timed, so that the plan says how long it will take on this machine.
+timed, so that the plan says how long it will take on this machine. TABLE may be "all", or
+"in-order": the runs that answer the questions, those that say most first.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import sys
 from pathlib import Path
 
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.reproduce.cost import Cost, run_cost
-from seqrec_lib.reproduce.planning import epochs_to_go, once_each, plan_runs
-from seqrec_lib.reproduce.recipe import PRINTED_AS, Recipe
+from seqrec_lib.reproduce.datasets import load
+from seqrec_lib.reproduce.planning import IN_ORDER, epochs_to_go, once_each, plan_runs
+from seqrec_lib.reproduce.recipe import SHOWN_AS, Recipe
 from seqrec_lib.reproduce.recorded import run_label
 from seqrec_lib.reproduce.run import run_recipe
 from seqrec_lib.reproduce.tables import REPRODUCED_TABLES
@@ -25,10 +26,10 @@ from seqrec_lib.reproduce.tables import REPRODUCED_TABLES
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m seqrec_lib.reproduce", description=__doc__)
-    parser.add_argument("table", help=f"{', '.join(REPRODUCED_TABLES)}, or all")
+    parser.add_argument("table", help=f"{', '.join(REPRODUCED_TABLES)}, all or {IN_ORDER}")
     parser.add_argument("--rows", nargs="+", help="some rows of it; all without")
-    parser.add_argument("--dataset", choices=list(PRINTED_AS), help="only the rows on this one")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--dataset", choices=list(SHOWN_AS), help="only the rows on this one")
+    parser.add_argument("--seeds", nargs="+", type=int, help="without: 1, 2 and 3")
     parser.add_argument("--epochs", type=int, help="another number than the recipe's")
     parser.add_argument("--device", help="cpu or cuda; a GPU where there is one without")
     parser.add_argument("--results", type=Path, default=Path("data/results"))
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.list or len(todo) == 0:
         return
     runs = once_each(todo)
-    datasets = {name: load_dataset(name) for name in {recipe.dataset for recipe, _ in runs}}
+    datasets = {name: load(name) for name in {recipe.dataset for recipe, _ in runs}}
     forecast = _forecast(runs, datasets, chosen)
     for place, (recipe, seed) in enumerate(runs, start=1):
         name = f"{recipe.table} {recipe.row}, seed {seed}"
@@ -71,6 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
             )
         except KeyboardInterrupt as stop:
             sys.exit(f"{stop}; the same command resumes from there")
+        except (ValueError, OSError) as error:
+            sys.exit(str(error))
         print(
             f"test NDCG@10 {line['sampled_ndcg']:.4f}, HR@10 {line['sampled_hr']:.4f} among 100 "
             f"negatives; {line['full_ndcg']:.4f}, {line['full_hr']:.4f} among all items"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from seqrec_lib.reproduce.notes import NOTES
 from seqrec_lib.reproduce.published import Cell, published_results, published_value
-from seqrec_lib.reproduce.recipe import PRINTED_AS, Recipe
+from seqrec_lib.reproduce.recipe import PRINTED_AS, SHOWN_AS, Recipe
 from seqrec_lib.reproduce.recorded import RESULTS_FOLDER, recorded_runs
 from seqrec_lib.reproduce.tables import RECIPES, REPRODUCED_TABLES, find_recipes
 
@@ -103,7 +103,7 @@ def _our_row(recipe: Recipe, cell: Cell | None, results: Path) -> dict[str, obje
     """A row that a recipe makes; `cell` is where it is printed."""
     row: dict[str, object] = {
         "row": recipe.row,
-        "dataset": PRINTED_AS[recipe.dataset],
+        "dataset": SHOWN_AS[recipe.dataset],
         "note": NOTES.get((recipe.table, recipe.row), ""),
         "seeds": 0,
         "verdict": "",

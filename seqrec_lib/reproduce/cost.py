@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.reproduce.recipe import Recipe
-from seqrec_lib.reproduce.run import (
+from seqrec_lib.reproduce.building import (
     BATCH,
     VALIDATE_EVERY,
     build_recipe,
     sampler_of,
     training_options,
 )
+from seqrec_lib.reproduce.recipe import Recipe
 from seqrec_lib.training.assembly import steps_an_epoch
 
 
@@ -33,9 +33,9 @@ class Cost:
     scoring: float
 
     def seconds(self, epochs: int) -> float:
-        """Of a run that has `epochs` epochs to go: training, validations, and two test rankings."""
+        """Of a run that has `epochs` epochs to go: training, validations, three test rankings."""
         validations = math.ceil(epochs / VALIDATE_EVERY)
-        return epochs * self.batches * self.batch + (validations + 2) * self.scoring
+        return epochs * self.batches * self.batch + (validations + 3) * self.scoring
 
 
 def run_cost(
@@ -47,12 +47,13 @@ def run_cost(
     users = int(np.count_nonzero(dataset.sequences.lengths))
     model = build_recipe(recipe, dataset, seed=0)
     sampler = sampler_of(recipe, dataset, model.seq_max_len, 0)
-    options = training_options(recipe, 0, device) | {"num_epochs": 1, "verbose": False}
+    options = training_options(recipe, 0, device)
+    options |= {"num_epochs": 1, "verbose": False, "val_epoch": 0, "patience": None}
 
     def train(steps: int) -> float:
         started = time.perf_counter()
         # batch_size says how many steps an epoch has; the rows of a batch are the sampler's
-        model.train_model(dataset, sampler, batch_size=max(1, users // steps), **options)
+        model.train_model(dataset, sampler, **(options | {"batch_size": max(1, users // steps)}))
         return time.perf_counter() - started
 
     train(1)  # compiling, caches

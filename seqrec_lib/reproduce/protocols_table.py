@@ -22,7 +22,7 @@ from seqrec_lib.evaluation.protocols import (
     protocol_table,
 )
 from seqrec_lib.evaluation.ranks import Scorer
-from seqrec_lib.reproduce.run import CANDIDATE_SEED
+from seqrec_lib.reproduce.lines import CANDIDATE_SEED
 
 
 def baselines_beside_runs(

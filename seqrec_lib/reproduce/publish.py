@@ -1,16 +1,16 @@
 """Publish the weights of a recorded run: `python -m seqrec_lib.reproduce.publish LABEL NAME`.
 
-LABEL is a run of `seqrec_lib.reproduce`: its weights are in build/runs/LABEL.safetensors and its
-line in data/results. NAME is what `load` will call it. The file is written, loaded again by
-its name, evaluated, and kept only if it scores what was recorded.
+LABEL is a run of `seqrec_lib.reproduce`: its line is in data/results and its weights, which the
+line names, in build/runs. NAME is what `load` will call it. The file is written, loaded
+again by its name, evaluated, and kept only if it scores what was recorded.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from copy import copy
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.evaluation.metrics import summarise
 from seqrec_lib.evaluation.ranking import sampled_ranks
 from seqrec_lib.models.recommenders import SASREC
-from seqrec_lib.models.saved import load, read_card, save
+from seqrec_lib.models.saved import load, save
 from seqrec_lib.models.trained import FOLDER, reproduce_command
+from seqrec_lib.reproduce.lines import CANDIDATE_SEED
 from seqrec_lib.reproduce.recipe import Recipe
 from seqrec_lib.reproduce.recorded import recorded_table, run_label
-from seqrec_lib.reproduce.run import CANDIDATE_SEED
 from seqrec_lib.reproduce.tables import find_recipes
+from seqrec_lib.reproduce.writing import weights_path
 
 _SCORES = [
     f"{protocol}_{metric}{end}"
@@ -64,16 +65,20 @@ def publish(
 
     Raises:
         FileNotFoundError, LookupError: no weights, or no recorded line.
-        ValueError: weights and line are of two different runs, or the loaded file scores otherwise.
+        ValueError: the loaded file scores otherwise, or cannot say what the model is without.
     """
     recipe, line = recorded_line(label, results)
-    place = work / f"{label}.safetensors"
-    model, made = load(place, dataset=dataset)[0], read_card(place)
-    if str(made.get("sampled_ndcg")) != str(line["sampled_ndcg"]):
+    if recipe.without:
         raise ValueError(
-            f"the weights of {label!r} were recorded with NDCG@10 {made.get('sampled_ndcg')}, the "
-            f"last line of the table has {line['sampled_ndcg']}: they are of different runs"
+            f"{label!r} is without {recipe.without[0]}: a file of weights cannot say so"
         )
+    digest = line.get("weights")
+    if not isinstance(digest, str):
+        raise LookupError(f"the line of {label!r} names no weights: run it again with --again")
+    weights = weights_path(label, digest, work)
+    model, _ = load(weights, dataset=dataset)
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != digest:
+        raise ValueError(f"{weights.name} is damaged: its SHA-256 is not the one in the line")
     epochs = int(line["epochs"])
     other = None if epochs == recipe.epochs else epochs
     card = {
@@ -116,7 +121,7 @@ def write_published(
     bare = copy(dataset)
     bare.items = untitled(dataset.raw_items[1:])
     place = save(model, bare, folder / f"{name}.safetensors", histories=False)
-    digest = sha256(place.read_bytes()).hexdigest()
+    digest = hashlib.sha256(place.read_bytes()).hexdigest()
     written = {"name": name, **card, "settings": model.settings(), "sha256": digest}
     place.with_suffix(".json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
     return place

@@ -1,6 +1,6 @@
 """One row of a paper's table as we run it: what is trained, and where the paper prints the result.
 
-The rows themselves are in `sasrec_rows`, `ssept_rows` and `our_rows`.
+The rows themselves are in `sasrec_rows`, `ssept_rows`, `our_rows` and `question_rows`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from seqrec_lib.training.losses import BCE, Loss
 from seqrec_lib.training.sse import SSE
 
 PRINTED_AS = {"ml-1m": "ML-1M", "games": "Games"}  # the papers' names of the data sets
+SHOWN_AS = {**PRINTED_AS, "ml-1m-in-time": "ML-1M, split in time"}  # and of ours
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,15 @@ class Recipe:
 
     Attributes:
         table, row: their names, as on the command line.
-        dataset: "ml-1m" or "games".
+        dataset: of `datasets.load`.
         model: arguments of the model's constructor; "user_embedding_dim" makes it SSE-PT.
         loss, sse, window_probability, learning_rate, schedule, epochs: of the training.
+        patience: stop after so many validations without a better one; None trains to the end.
+        rates: learning rates to choose from, by the validation of seed 1, instead of learning_rate.
+        without: parts that are switched off, see `building.SWITCHES`.
         cell: where its result is printed; None where it is not.
-        baseline: "popularity" or "markov-chain", for a row that is counted and not trained.
+        beside: (table, row) of the recipe that it differs from in one thing.
+        baseline: of `run.BASELINES`, for a row that is counted and not trained.
     """
 
     table: str
@@ -38,7 +43,11 @@ class Recipe:
     learning_rate: float = 0.001
     schedule: dict[int, float] = field(default_factory=dict)
     epochs: int = 200
+    patience: int | None = None
+    rates: tuple[float, ...] = ()
+    without: tuple[str, ...] = ()
     cell: Cell | None = None
+    beside: tuple[str, str] | None = None
     baseline: str | None = None
 
     @property
@@ -53,9 +62,12 @@ class Recipe:
             return self.baseline
         window = f" window={self.window_probability}" if self.window_probability else ""
         later = "".join(f", after {done}: {rate}" for done, rate in self.schedule.items())
-        return f"{self.model} {self.loss} {self.sse} lr={self.learning_rate}{later}{window}"
+        rate = "best of " + ", ".join(map(str, self.rates)) if self.rates else self.learning_rate
+        until = f" patience={self.patience}" if self.patience else ""
+        less = f" without {', '.join(self.without)}" if self.without else ""
+        return f"{self.model} {self.loss} {self.sse} lr={rate}{later}{window}{until}{less}"
 
     def same_run(self, other: Recipe) -> bool:
         """Whether two rows, perhaps of different tables, are one and the same run."""
-        mine = replace(other, table=self.table, row=self.row, cell=self.cell)
+        mine = replace(other, table=self.table, row=self.row, cell=self.cell, beside=self.beside)
         return self == mine

@@ -2,67 +2,33 @@
 
 from __future__ import annotations
 
-import datetime
+import hashlib
 import shutil
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from seqrec_lib.common.provenance import commit, processor
-from seqrec_lib.common.version import __version__
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.evaluation.baselines import MarkovChain, Popularity
-from seqrec_lib.evaluation.metrics import summarise
-from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
-from seqrec_lib.evaluation.ranks import Ranks
-from seqrec_lib.models.recommenders import SASREC, SSEPT
+from seqrec_lib.evaluation.baselines import ItemKNN, MarkovChain, Popularity
+from seqrec_lib.models.recommenders import SASREC
 from seqrec_lib.models.saved import save
+from seqrec_lib.reproduce.building import (
+    build_recipe,
+    sampler_of,
+    training_options,
+)
+from seqrec_lib.reproduce.lines import best_of, curve_of, line_of, look_at_test, of_last_epoch
 from seqrec_lib.reproduce.recipe import Recipe
-from seqrec_lib.reproduce.recorded import record, run_label
-from seqrec_lib.training.sampling import WarpSampler
+from seqrec_lib.reproduce.recorded import recorded_runs, recorded_table, run_label
+from seqrec_lib.reproduce.writing import keep_weights, record
 
-CANDIDATE_SEED = 2018  # of the test negatives: the same for every run of every table
-VALIDATE_EVERY = 10
-BATCH = 128
-BASELINES = {"popularity": Popularity, "markov-chain": MarkovChain}
-
-
-def build_recipe(recipe: Recipe, dataset: SASRecDataSet, seed: int) -> SASREC:
-    """The model of a recipe with fresh weights."""
-    if "user_embedding_dim" in recipe.model:
-        return SSEPT(dataset.itemnum, **recipe.model, user_num=dataset.usernum, seed=seed)
-    return SASREC(dataset.itemnum, **recipe.model, seed=seed)
-
-
-def sampler_of(recipe: Recipe, dataset: SASRecDataSet, maxlen: int, seed: int) -> WarpSampler:
-    """The batches of a recipe."""
-    return WarpSampler(
-        dataset.train,
-        dataset.usernum,
-        dataset.itemnum,
-        batch_size=BATCH,
-        maxlen=maxlen,
-        seed=seed,
-        window_probability=recipe.window_probability,
-    )
-
-
-def training_options(recipe: Recipe, seed: int, device: str | None) -> dict[str, Any]:
-    """What `train_model` is told, but for the number of epochs."""
-    return {
-        "learning_rate": recipe.learning_rate,
-        "schedule": recipe.schedule,
-        "loss": recipe.loss,
-        "sse": recipe.sse,
-        "betas": (0.9, 0.98),
-        "epsilon": 1e-8,
-        "seed": seed,
-        "device": device,
-    }
+BASELINES = {"popularity": Popularity, "markov-chain": MarkovChain, "item-knn": ItemKNN}
+TRIALS = "trials"  # the table of runs that chose a learning rate; none of them saw a test item
 
 
 def run_recipe(
@@ -84,102 +50,135 @@ def run_recipe(
         The recorded line.
 
     Raises KeyboardInterrupt when it is stopped: nothing is recorded, and the same call resumes from
-    the last epoch.
+    the last epoch. ValueError where it would take the place of a longer run; OSError for a full
+    disk.
     """
     results, work = Path(results), Path(work)
     if recipe.baseline:
-        return _run_baseline(recipe, dataset, results, work)
+        return _run_baseline(recipe, dataset, results)
     epochs = recipe.epochs if epochs is None else epochs
+    _refuse_shorter(recipe, seed, epochs, results)
+    trained = replace(recipe, learning_rate=recipe.learning_rate)
+    folders = [run_folder(recipe, seed, epochs, work)]
+    if recipe.rates:
+        rate = _chosen_rate(recipe, dataset, results, work, epochs, device)
+        trained = replace(recipe, learning_rate=rate)
+        if seed == 1:  # the better of the trials is this run
+            folders = [run_folder(t, 1, epochs, work) for t in trials_of(recipe)]
+            folders.sort(key=lambda f: f != run_folder(_trial(recipe, rate), 1, epochs, work))
+    model, curve, seconds = _train(trained, dataset, seed, epochs, folders[0], device)
+    best = look_at_test(model, dataset)
+    last = of_last_epoch(model, dataset, folders[0]) if _fell(curve) else best
     label = run_label(recipe, seed)
+    line = line_of(trained, seed, curve, best, last, seconds, model.device)
+    card = {"title": label} | {str(key): value for key, value in line.items()}
+    line["weights"] = keep_weights(
+        lambda path: save(model, dataset, path, card, histories=False), label, work
+    )
+    record(line, label, curve, best.table, results)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    return line
+
+
+def run_folder(recipe: Recipe, seed: int, epochs: int, work: Path) -> Path:
+    """Where the checkpoints of a run are: another folder for any other setting or length."""
+    settings = f"{recipe.dataset} {recipe.settings} {epochs}"
+    digest = hashlib.sha256(settings.encode()).hexdigest()
+    return work / f"{run_label(recipe, seed)}-{digest[:8]}"
+
+
+def trials_of(recipe: Recipe) -> list[Recipe]:
+    """The runs, with seed 1, that a recipe's learning rate is chosen by."""
+    return [_trial(recipe, rate) for rate in recipe.rates]
+
+
+def _trial(recipe: Recipe, rate: float) -> Recipe:
+    row = f"{recipe.row} lr={rate}"
+    return replace(recipe, table=TRIALS, row=row, learning_rate=rate, rates=())
+
+
+def _chosen_rate(
+    recipe: Recipe,
+    dataset: SASRecDataSet,
+    results: Path,
+    work: Path,
+    epochs: int,
+    device: str | None,
+) -> float:
+    """The learning rate of the best validation NDCG@10 with seed 1; what is missing is trained."""
+    best: dict[float, float] = {}
+    for trial in trials_of(recipe):
+        found = recorded_table(TRIALS, results)
+        found = found[(found["row"] == trial.row) & (found["seed"] == 1)]
+        if len(found) == 0 or found["settings"].iloc[0] != trial.settings:
+            folder = run_folder(trial, 1, epochs, work)
+            model, curve, seconds = _train(trial, dataset, 1, epochs, folder, device)
+            line = line_of(trial, 1, curve, None, None, seconds, model.device)
+            record(line, run_label(trial, 1), curve, None, results)
+            best[trial.learning_rate] = float(line["val_ndcg"])
+        else:
+            best[trial.learning_rate] = float(found["val_ndcg"].iloc[0])
+    return max(best, key=lambda rate: best[rate])
+
+
+def _train(
+    recipe: Recipe,
+    dataset: SASRecDataSet,
+    seed: int,
+    epochs: int,
+    folder: Path,
+    device: str | None,
+) -> tuple[SASREC, pd.DataFrame, float]:
+    """The model with the weights of its best epoch, the curve, and the seconds (NaN: in parts)."""
     model = build_recipe(recipe, dataset, seed)
-    resumed = any((work / label).glob("epoch-*.pt"))
+    resumed = any(folder.glob("epoch-*.pt"))
     started = time.perf_counter()
     log = model.train_model(
         dataset,
         sampler_of(recipe, dataset, model.seq_max_len, seed),
         num_epochs=epochs,
-        batch_size=BATCH,
-        val_epoch=VALIDATE_EVERY,
-        checkpoints=work / label,
+        checkpoints=folder,
         **training_options(recipe, seed, device),
     )
-    if len(log["loss"]) < epochs:  # train_model returns what it has when it is interrupted
-        raise KeyboardInterrupt(f"stopped after epoch {len(log['loss'])} of {epochs}")
     # of a run that was stopped in between only the last part was timed: that says nothing
     seconds = np.nan if resumed else time.perf_counter() - started
-    sampled = sampled_ranks(model, dataset, seed=CANDIDATE_SEED)
-    full = full_ranks(model, dataset)
-    curve = _curve(log)
-    best = int(curve["epoch"][curve["val_ndcg"].argmax()])
-    line = _line(recipe, seed, epochs, best, sampled, full, seconds, model.device)
-    save(
-        model,
-        dataset,
-        work / f"{label}.safetensors",
-        {"title": label} | {str(key): value for key, value in line.items()},
-        histories=False,
-    )
-    record(line, label, curve, sampled, full, results, work)
-    shutil.rmtree(work / label)
-    return line
+    done = len(log["loss"])
+    if done < epochs and not flat(log["val_ndcg"], recipe.patience):
+        raise KeyboardInterrupt(f"stopped after epoch {done} of {epochs}")
+    return model, curve_of(log), seconds
 
 
-def _run_baseline(recipe: Recipe, dataset: SASRecDataSet, results: Path, work: Path) -> pd.Series:
+def flat(validations: Sequence[float], patience: int | None) -> bool:
+    """Whether the last `patience` validations were no better than one before them."""
+    if patience is None or len(validations) == 0:
+        return False
+    return len(validations) - 1 - int(np.argmax(validations)) >= patience
+
+
+def _fell(curve: pd.DataFrame) -> bool:
+    """Whether the best epoch is not the last one."""
+    return int(best_of(curve)["epoch"]) < len(curve)
+
+
+def _refuse_shorter(recipe: Recipe, seed: int, epochs: int, results: Path) -> None:
+    """A ValueError where a longer run of the same settings is recorded in this row."""
+    lines = recorded_runs(recipe, results)
+    mine = lines[(lines["seed"] == seed) & (lines["table"] == recipe.table)]
+    mine = mine[mine["same_settings"].astype(bool)] if len(mine) else mine
+    if recipe.patience is None and len(mine) and int(mine["epochs"].iloc[0]) > epochs:
+        raise ValueError(
+            f"{run_label(recipe, seed)} is recorded with {mine['epochs'].iloc[0]} epochs, and a "
+            f"run of {epochs} would take its place: give another folder as --results"
+        )
+
+
+def _run_baseline(recipe: Recipe, dataset: SASRecDataSet, results: Path) -> pd.Series:
     """A baseline: no epochs, no seed (0 is recorded), no curve."""
     assert recipe.baseline is not None
     started = time.perf_counter()
-    scorer = BASELINES[recipe.baseline](dataset)
-    sampled = sampled_ranks(scorer, dataset, seed=CANDIDATE_SEED)
-    full = full_ranks(scorer, dataset)
+    look = look_at_test(BASELINES[recipe.baseline](dataset), dataset)
     seconds = time.perf_counter() - started
-    line = _line(recipe, 0, 0, 0, sampled, full, seconds, torch.device("cpu"))
-    record(line, run_label(recipe, 0), None, sampled, full, results, work)
+    line = line_of(recipe, 0, None, look, None, seconds, torch.device("cpu"))
+    record(line, run_label(recipe, 0), None, look.table, results)
     return line
-
-
-def _line(
-    recipe: Recipe,
-    seed: int,
-    epochs: int,
-    best_epoch: int,
-    sampled: Ranks,
-    full: Ranks,
-    seconds: float,
-    device: torch.device,
-) -> pd.Series:
-    values: dict[str, object] = {
-        "row": recipe.row,
-        "dataset": recipe.dataset,
-        "seed": seed,
-        "epochs": epochs,
-        "best_epoch": best_epoch,
-        "paper_ndcg": recipe.paper,
-    }
-    for protocol, ranks in (("sampled", sampled), ("full", full)):
-        table = summarise(ranks, ks=(10,))
-        for metric in ("HR@10", "NDCG@10"):
-            for column, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
-                number = round(float(table[column][metric]), 5)
-                values[f"{protocol}_{metric.lower().replace('@10', '')}{suffix}"] = number
-    name = torch.cuda.get_device_name() if device.type == "cuda" else processor()
-    values |= {
-        "seconds": round(seconds, 1),
-        "device": f"{name}, {torch.get_num_threads()} threads",
-        "library": __version__,
-        "torch": torch.__version__,
-        "commit": commit(),
-        "date": datetime.date.today().isoformat(),
-        "settings": recipe.settings,
-    }
-    return pd.Series(values)
-
-
-def _curve(log: dict[str, list[float]]) -> pd.DataFrame:
-    """By epoch: loss and, where there was a validation, its two metrics."""
-    last = len(log["loss"])
-    checked = list(range(VALIDATE_EVERY, last + 1, VALIDATE_EVERY))
-    if not checked or checked[-1] != last:
-        checked.append(last)
-    curve = pd.DataFrame({"epoch": range(1, last + 1), "loss": log["loss"]})
-    values = {name: log[name] for name in ("val_ndcg", "val_hr")}
-    return curve.merge(pd.DataFrame({"epoch": checked, **values}), on="epoch", how="left")

@@ -20,8 +20,8 @@ from seqrec_lib.evaluation.metrics import summarise
 from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 from seqrec_lib.models.recommenders import SASREC
 from seqrec_lib.models.trained import FOLDER, SAMPLE_COMMAND, SAMPLE_MODEL
+from seqrec_lib.reproduce.lines import CANDIDATE_SEED
 from seqrec_lib.reproduce.publish import write_published
-from seqrec_lib.reproduce.run import CANDIDATE_SEED
 from seqrec_lib.training.sampling import WarpSampler
 
 SEED = 1

@@ -37,14 +37,15 @@ EARLY_GAMES: dict[str, Any] = {"epochs": 120}
 SHORT: dict[str, Any] = {"epochs": 150}
 
 
-def _ssept(n: int, d_user: int, d_item: int, dataset: str = "ml-1m") -> dict[str, Any]:
+def ssept_model(n: int, d_user: int, d_item: int, dataset: str = "ml-1m") -> dict[str, Any]:
+    """Arguments of our SSE-PT with these widths, else as `sasrec_model`."""
     widths = {"user_embedding_dim": d_user, "item_embedding_dim": d_item}
     return {**sasrec_model(dataset, seq_max_len=n), **widths}
 
 
 # The embeddings of 31,013 users have to start as small as in the authors' code: otherwise most of
 # what the model reads is the noise of other users.
-_SSEPT_GAMES = {**_ssept(50, 50, 50, "games"), "initial_tables": "glorot"}
+_SSEPT_GAMES = {**ssept_model(50, 50, 50, "games"), "initial_tables": "glorot"}
 
 
 def _row(
@@ -72,7 +73,7 @@ def _plus_row(model: str, window_probability: float) -> Recipe:
         "SSE-PT++",
         f"{model.lower()} n=100",
         "ml-1m",
-        _ssept(100, 50, 100),
+        ssept_model(100, 50, 100),
         sse=RELEASED,
         window_probability=window_probability,
         cell=_cell(("2", model, "n=100 d_user=50 d_item=100")),
@@ -83,19 +84,19 @@ def _plus_row(model: str, window_probability: float) -> Recipe:
 SSEPT_ROWS = [
     _row(
         "sse-pt n=200 50+50",
-        _ssept(200, 50, 50),
+        ssept_model(200, 50, 50),
         RELEASED,
         SLOW,
         ("2", "SSE-PT", "n=200 d_user=50 d_item=50"),
     ),
     _row(
         "sse-pt n=200 50+100",
-        _ssept(200, 50, 100),
+        ssept_model(200, 50, 100),
         RELEASED,
         SOONER,
         ("2", "SSE-PT", "n=200 d_user=50 d_item=100"),
     ),
-    _row("pt n=200 50+100", _ssept(200, 50, 100), None, EARLY, ("1", "PT", "")),
+    _row("pt n=200 50+100", ssept_model(200, 50, 100), None, EARLY, ("1", "PT", "")),
     # Table 1 does not say how wide its SSE-SASRec is
     _row(
         "sse-sasrec n=200",
@@ -111,8 +112,8 @@ SSEPT_ROWS = [
         SOONER,
         ("1", "SSE-SASRec", ""),
     ),
-    _row("sse-pt n=50 50+50", _ssept(50, 50, 50), RELEASED, SHORT, None),
-    _row("pt n=50 50+50", _ssept(50, 50, 50), None, SHORT, None),
+    _row("sse-pt n=50 50+50", ssept_model(50, 50, 50), RELEASED, SHORT, None),
+    _row("pt n=50 50+50", ssept_model(50, 50, 50), None, SHORT, None),
     _row("games sse-pt n=50 50+50", _SSEPT_GAMES, GAMES, SOONER, ("1", "SSE-PT", ""), "games"),
     _row("games pt n=50 50+50", _SSEPT_GAMES, None, EARLY_GAMES, ("1", "PT", ""), "games"),
     _row(

@@ -13,7 +13,7 @@ from seqrec_lib.evaluation.metrics import compare
 from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 from seqrec_lib.evaluation.recommendation import Strangers
 from seqrec_lib.models.recommenders import SSEPT
-from seqrec_lib.reproduce.run import CANDIDATE_SEED
+from seqrec_lib.reproduce.lines import CANDIDATE_SEED
 from seqrec_lib.training.sampling import WarpSampler
 from seqrec_lib.training.sse import SSE
 

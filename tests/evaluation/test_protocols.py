@@ -1,5 +1,7 @@
 """The table of models by both protocols agrees with the calls that it is made of."""
 
+from itertools import combinations, product
+
 import numpy as np
 import pytest
 import torch
@@ -11,10 +13,12 @@ from seqrec_lib.evaluation.metrics import compare, summarise, user_values
 from seqrec_lib.evaluation.protocols import (
     both_protocols,
     expected_sampled_hit_rate,
+    expected_sampled_values,
     pairs_table,
     protocol_table,
 )
 from seqrec_lib.evaluation.ranking import candidate_ranks, full_ranks, sampled_ranks
+from seqrec_lib.evaluation.ranks import Ranks
 from seqrec_lib.evaluation.recommendation import recommend
 
 
@@ -158,3 +162,27 @@ def test_the_formula_by_hand():
         expected_sampled_hit_rate([5], 4, 2, 1)
     with pytest.raises(ValueError, match="num_negatives=5"):
         expected_sampled_hit_rate([2], 4, 5, 1, replace=False)
+
+
+@pytest.mark.parametrize("metric", ["NDCG@2", "HR@2", "MRR@3"])
+def test_the_mean_over_draws_is_that_of_all_draws_by_hand(metric):
+    """Every one of the 5 ** 3 equally likely draws, and every order of those that tie."""
+    better, tied, outside = 1, 2, 5  # of the items 0 to 4, 0 is ahead, 1 and 2 are level
+    values = []
+    for drawn in product(range(outside), repeat=3):
+        ahead, level = drawn.count(0), drawn.count(1) + drawn.count(2)
+        ranks = Ranks(*(np.array([x]) for x in (1, ahead, level, 4)))
+        values.append(user_values(ranks, metric)[0])
+    found = expected_sampled_values(np.array([better]), outside, 3, metric, tied=np.array([tied]))
+    assert found == pytest.approx([np.mean(values)])
+
+
+def test_the_mean_over_draws_without_repeats_by_hand():
+    values = []
+    for drawn in combinations(range(5), 3):  # 0 and 1 are ahead
+        ahead = sum(item < 2 for item in drawn)
+        values.append(1 / np.log2(ahead + 2) if ahead < 2 else 0)
+    found = expected_sampled_values(np.array([2]), 5, 3, "NDCG@2", replace=False)
+    assert found == pytest.approx([np.mean(values)])
+    with pytest.raises(ValueError, match="break_ties"):
+        expected_sampled_values(np.array([2]), 5, 3, "NDCG@2", replace=False, tied=np.array([1]))

@@ -156,7 +156,7 @@ def test_the_model_sees_everything_before_the_target_and_nothing_else(protocol):
 
 
 @pytest.mark.parametrize("split", ["test", "valid"])
-@pytest.mark.parametrize("exclude_seen", [True, False])
+@pytest.mark.parametrize("exclude_seen", [True, False, "training"])
 @pytest.mark.parametrize("levels", [None, 3])
 def test_full_ranks_are_those_of_a_loop(split, exclude_seen, levels):
     data = random_dataset()
@@ -168,13 +168,19 @@ def test_full_ranks_are_those_of_a_loop(split, exclude_seen, levels):
         items = data.sequences[user].tolist()
         if len(items) >= 3:
             history, target = items[:-back], items[-back]
-            rivals = set(range(1, 61)) - (set(history) if exclude_seen else set()) - {target}
+            left_out = {True: history, False: [], "training": items[:-2]}[exclude_seen]
+            rivals = set(range(1, 61)) - set(left_out) - {target}
             mine = table.table[user, target].item()
             scores = [table.table[user, item].item() for item in rivals]
             better, tied = sum(s > mine for s in scores), sum(s == mine for s in scores)
             expected.append((user, better, tied, len(rivals) + 1))
     got = zip(ranks.users, ranks.better, ranks.tied, ranks.candidates, strict=True)
     assert [tuple(map(int, row)) for row in got] == expected
+
+
+def test_what_is_excluded_is_named():
+    with pytest.raises(ValueError, match="exclude_seen='train' must be True, False or 'training'"):
+        full_ranks(random_table(), dataset(), exclude_seen="train")
 
 
 def test_a_target_that_is_in_the_history_still_competes():

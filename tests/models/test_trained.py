@@ -18,8 +18,9 @@ from seqrec_lib.models import trained
 from seqrec_lib.models.trained import FOLDER, SAMPLE_MODEL, SERIES
 from seqrec_lib.reproduce import publish as publishing
 from seqrec_lib.reproduce import sample_model
+from seqrec_lib.reproduce.lines import CANDIDATE_SEED
 from seqrec_lib.reproduce.recorded import recorded_table
-from seqrec_lib.reproduce.run import CANDIDATE_SEED, run_recipe
+from seqrec_lib.reproduce.run import run_recipe
 from seqrec_lib.reproduce.tables import find_recipes
 
 RAW = np.arange(tiny.ITEMS) * 7 + 3  # MovieLens' ids have gaps, too
@@ -217,10 +218,15 @@ def test_published_run_scores_as_recorded(recorded, sample_dataset, tmp_path, mo
 
 def test_weights_of_another_run_are_not_published(recorded, sample_dataset, tmp_path):
     results, work = recorded
-    lines = pd.read_csv(results / "V.csv").assign(sampled_ndcg=0.9)
-    lines.to_csv(tmp_path / "V.csv", index=False)
-    with pytest.raises(ValueError, match="different runs"):
-        publishing.publish("V__n=10__4", "x", sample_dataset, tmp_path, work, tmp_path / "out")
+    lines = pd.read_csv(results / "V.csv")
+    for digest, message in (("ab" * 32, "no file"), (None, "names no weights")):
+        lines.assign(weights=digest).to_csv(tmp_path / "V.csv", index=False)
+        with pytest.raises((LookupError, FileNotFoundError), match=message):
+            publishing.publish("V__n=10__4", "x", sample_dataset, tmp_path, work, tmp_path / "out")
+    (weights,) = work.glob("*.safetensors")
+    (tmp_path / weights.name).write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(ValueError, match="damaged"):
+        publishing.publish("V__n=10__4", "x", sample_dataset, results, tmp_path, tmp_path / "out")
     with pytest.raises(LookupError, match="no run 'V__n=10__5' is recorded"):
         publishing.publish("V__n=10__5", "x", sample_dataset, results, work, tmp_path / "out")
 

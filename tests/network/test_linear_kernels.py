@@ -11,7 +11,7 @@ from seqrec_lib.network.fast.packed import dots
 
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("rate", [0.0, *RATES])
-@pytest.mark.parametrize("lengths", [LENGTHS, [70] * 10, [3]])  # 304, 700 and 3 rows: slices of 256
+@pytest.mark.parametrize("lengths", [LENGTHS, [70] * 10, [3]])  # 304, 700 and 3 rows: slices of 64
 def test_feed_forward_and_its_gradients_are_torchs(lengths, rate, residual):
     """With the masks of `dropout` for the same two seeds, multiplied in by hand."""
     count, width, hidden = sum(lengths), 12, 20

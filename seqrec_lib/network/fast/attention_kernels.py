@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from seqrec_lib.network.fast.kernels import Array, exact, random_bytes, sums
+from seqrec_lib.network.fast.products import copy_back, copy_rows, copy_turned, padded, product
 
 QUERY_BLOCK = 32
 _LOG2E = np.float32(1.4426950408889634)
@@ -29,7 +30,7 @@ def _exp_in_place(values: Array) -> None:
     bits = values.view(np.int32)
     for j in range(values.shape[0]):
         value = values[j]
-        x = max(value, np.float32(-60.0))
+        x = value if value > np.float32(-60.0) else np.float32(-60.0)
         shifted = x * _LOG2E + _ROUND
         whole = shifted - _ROUND
         f = (x - whole * _LN2_HIGH) - whole * _LN2_LOW
@@ -46,40 +47,74 @@ def _exp_in_place(values: Array) -> None:
 
 
 @exact
-def _scores(
-    q: Array, k: Array, first: int, block: int, keys: int, scale: np.float32, out: Array
-) -> None:
-    """out (keys, block) = scale * k @ q.T for queries first:first+block, the future at -1e30."""
-    np.dot(k[:keys], q[first : first + block].T, out)
-    for j in range(keys):
-        for i in range(block):
-            out[j, i] *= scale
-    for j in range(first + 1, keys):
-        for i in range(j - first):
-            out[j, i] = np.float32(-1e30)
+def _hide_future(p: Array, first: int) -> None:
+    """Scores p (keys, queries first:) of keys later than their query become -1e30."""
+    for j in range(first + 1, p.shape[0]):
+        for i in range(min(j - first, p.shape[1])):
+            p[j, i] = np.float32(-1e30)
 
 
 @exact
-def _drop_scores(p: Array, seed: np.uint64, first: int, threshold: int) -> None:
-    """Zero the dropped elements of p (keys, block); the byte of (key, query) is fixed by seed."""
-    keys, block = p.shape
-    words = np.empty((keys * block + 7) // 8, np.uint64)
+def _column_highest(p: Array, highest: Array) -> None:
+    """highest[i] = the largest number in column i, up to rounding.
+
+    As a sum, since the compiler makes vector instructions of that and not of a comparison.
+    """
+    highest[:] = p[0]
+    for j in range(1, p.shape[0]):
+        for i in range(p.shape[1]):
+            more = p[j, i] - highest[i]
+            highest[i] += more if more > np.float32(0) else np.float32(0)
+
+
+@exact
+def _column_sums(p: Array, total: Array) -> None:
+    """total[i] = the sum of column i."""
+    total[:] = np.float32(0)
+    for j in range(p.shape[0]):
+        for i in range(p.shape[1]):
+            total[i] += p[j, i]
+
+
+@exact
+def _powers(p: Array, less: Array) -> None:
+    """p = exp(p - less[i]) for column i."""
+    for j in range(p.shape[0]):
+        for i in range(p.shape[1]):
+            p[j, i] -= less[i]
+    _exp_in_place(p.reshape(p.size))
+
+
+@exact
+def _drop_scores(p: Array, seed: np.uint64, first: int, threshold: int, out: Array) -> None:
+    """out = p (keys, queries) without what is dropped; the byte of an element is fixed by seed."""
+    size = p.size
+    words = np.empty((size + 7) // 8, np.uint64)
     random_bytes(seed, first, words)
     draw = words.view(np.uint8)
     limit = np.uint8(threshold)
-    flat = p.reshape(keys * block)
-    for j in range(keys * block):
-        flat[j] = flat[j] if draw[j] >= limit else np.float32(0)
+    flat, kept = p.reshape(size), out.reshape(size)
+    for j in range(size):
+        kept[j] = flat[j] if draw[j] >= limit else np.float32(0)
 
 
 @sums
-def _row_dots(a: Array, b: Array, out: Array) -> None:
-    """out[i] = a[i] · b[i]."""
-    for i in range(a.shape[0]):
+def _row_dots(a: Array, b: Array, first: int, last: int, c: int, width: int, out: Array) -> None:
+    """out[i] = a · b of row first + i, columns c:c + width."""
+    for i in range(last - first):
+        mine, other = a[first + i, c : c + width], b[first + i, c : c + width]
         s = np.float32(0)
-        for d in range(a.shape[1]):
-            s += a[i, d] * b[i, d]
+        for d in range(width):
+            s += mine[d] * other[d]
         out[i] = s
+
+
+@exact
+def _longest(starts: Array) -> int:
+    longest = 1
+    for g in range(starts.shape[0] - 1):
+        longest = max(longest, starts[g + 1] - starts[g])
+    return longest
 
 
 @exact
@@ -100,48 +135,48 @@ def attention_forward(
     pass. Fills ``out`` and ``log_sum``.
     """
     width = q.shape[1] // heads
-    scale = np.float32(1 / np.sqrt(width))
+    wide = padded(width)
+    scale, one = np.float32(1 / np.sqrt(width)), np.float32(1)
     keep = np.float32(256.0 / (256 - threshold))
-    longest = 1
-    for g in range(starts.shape[0] - 1):
-        longest = max(longest, starts[g + 1] - starts[g])
-    buffer = np.empty(longest * QUERY_BLOCK, np.float32)
-    highest = np.empty(QUERY_BLOCK, np.float32)
-    total = np.empty(QUERY_BLOCK, np.float32)
-    result = np.empty(QUERY_BLOCK * width, np.float32)
+    longest = _longest(starts)
+    keys_of, values_of = (
+        np.empty((longest, wide), np.float32),
+        np.empty((longest, wide), np.float32),
+    )
+    asked = np.empty(width * QUERY_BLOCK, np.float32)
+    scores = np.empty(longest * QUERY_BLOCK, np.float32)
+    after = np.empty(longest * QUERY_BLOCK, np.float32)
+    result = np.empty((QUERY_BLOCK, wide), np.float32)
+    column = np.empty((2, QUERY_BLOCK), np.float32)
     for g in range(starts.shape[0] - 1):
         a, b = starts[g], starts[g + 1]
         for h in range(heads):
             c = h * width
-            qs = np.ascontiguousarray(q[a:b, c : c + width])
-            ks = np.ascontiguousarray(k[a:b, c : c + width])
-            vs = np.ascontiguousarray(v[a:b, c : c + width])
-            for first in range(0, b - a, QUERY_BLOCK):
-                block = min(QUERY_BLOCK, b - a - first)
-                keys = first + block
-                p = buffer[: keys * block].reshape(keys, block)
-                _scores(qs, ks, first, block, keys, scale, p)
-                highest[:] = np.float32(-1e30)
-                for j in range(keys):
-                    for i in range(block):
-                        highest[i] = max(highest[i], p[j, i])
-                for j in range(keys):
-                    for i in range(block):
-                        p[j, i] -= highest[i]
-                _exp_in_place(buffer[: keys * block])
-                total[:] = np.float32(0)
-                for j in range(keys):
-                    for i in range(block):
-                        total[i] += p[j, i]
+            ks, vs = keys_of[: b - a], values_of[: b - a]
+            copy_rows(k, a, c, width, one, ks)
+            copy_rows(v, a, c, width, one, vs)
+            for first in range(a, b, QUERY_BLOCK):
+                last = min(first + QUERY_BLOCK, b)
+                keys, queries = last - a, padded(last - first)
+                qs = asked[: width * queries].reshape(width, queries)
+                copy_turned(q, first, last, c, scale, qs)
+                p = scores[: keys * queries].reshape(keys, queries)
+                product(ks[:keys], False, qs, p, False)
+                _hide_future(p, first - a)
+                highest, total = column[0, :queries], column[1, :queries]
+                _column_highest(p, highest)
+                _powers(p, highest)
+                _column_sums(p, total)
                 if threshold > 0:
-                    _drop_scores(p, seed, ((a + first) * heads + h) << 20, threshold)
-                o = result[: block * width].reshape(block, width)
-                np.dot(p.T, vs[:keys], o)
-                for i in range(block):
+                    kept = after[: keys * queries].reshape(keys, queries)
+                    _drop_scores(p, seed, (first * heads + h) << 20, threshold, kept)
+                    p = kept
+                product(p, True, vs[:keys], result[: last - first], False)
+                for i in range(last - first):
                     inverse = keep / total[i]
                     for d in range(width):
-                        out[a + first + i, c + d] = o[i, d] * inverse
-                    log_sum[h, a + first + i] = highest[i] + np.log(total[i])
+                        out[first + i, c + d] = result[i, d] * inverse
+                    log_sum[h, first + i] = highest[i] + np.log(total[i])
 
 
 @exact
@@ -162,69 +197,66 @@ def attention_backward(
 ) -> None:
     """Gradients of ``attention_forward``: fills dq, dk, dv (N, D) from grad (N, D).
 
-    With P the softmax, M the dropout mask times its scale and A = M∘P: dV = Aᵀ dO;
-    dS = A∘(dO Vᵀ) - P∘δ with δ = rowsum(dO∘O); dQ = dS K, dK = dSᵀ Q (times the scale).
+    With P the softmax, M the dropout mask, A = M∘P, G the gradient dO times the mask's scale:
+    dV = Aᵀ G; dS = A∘(G Vᵀ) - P∘δ with δ = rowsum(dO∘O); dQ = dS K, dK = dSᵀ Q (times the scale).
     """
     width = q.shape[1] // heads
-    scale = np.float32(1 / np.sqrt(width))
+    wide = padded(width)
+    scale, one = np.float32(1 / np.sqrt(width)), np.float32(1)
     keep = np.float32(256.0 / (256 - threshold))
-    longest = 1
-    for g in range(starts.shape[0] - 1):
-        longest = max(longest, starts[g + 1] - starts[g])
-    buffer = np.empty(longest * QUERY_BLOCK, np.float32)
-    dropped = np.empty(longest * QUERY_BLOCK, np.float32)
-    product = np.empty(longest * QUERY_BLOCK, np.float32)
-    part = np.empty(longest * width, np.float32)
-    delta = np.empty(QUERY_BLOCK, np.float32)
-    norm = np.empty(QUERY_BLOCK, np.float32)
+    longest = _longest(starts)
+    copies = np.empty((5, longest, wide), np.float32)
+    asked = np.empty(width * QUERY_BLOCK, np.float32)
+    buffers = np.empty((3, longest * QUERY_BLOCK), np.float32)
+    qs, gs = np.empty((QUERY_BLOCK, wide), np.float32), np.empty((QUERY_BLOCK, wide), np.float32)
+    dqs = np.empty((QUERY_BLOCK, wide), np.float32)
+    column = np.zeros((2, QUERY_BLOCK), np.float32)
     for g in range(starts.shape[0] - 1):
         a, b = starts[g], starts[g + 1]
         for h in range(heads):
             c = h * width
-            qs = np.ascontiguousarray(q[a:b, c : c + width])
-            ks = np.ascontiguousarray(k[a:b, c : c + width])
-            vs = np.ascontiguousarray(v[a:b, c : c + width])
-            gs = np.ascontiguousarray(grad[a:b, c : c + width])
-            os = np.ascontiguousarray(out[a:b, c : c + width])
-            dks = np.zeros((b - a, width), np.float32)
-            dvs = np.zeros((b - a, width), np.float32)
-            for first in range(0, b - a, QUERY_BLOCK):
-                block = min(QUERY_BLOCK, b - a - first)
-                keys = first + block
-                size = keys * block
-                p = buffer[:size].reshape(keys, block)
-                _scores(qs, ks, first, block, keys, scale, p)
-                norm[:block] = log_sum[h, a + first : a + first + block]
-                for j in range(keys):
-                    for i in range(block):
-                        p[j, i] -= norm[i]
-                _exp_in_place(buffer[:size])
-                kept = dropped[:size].reshape(keys, block)
-                for j in range(size):
-                    dropped[j] = buffer[j] * keep
+            ks, vs, dks, dvs = (
+                copies[0, : b - a],
+                copies[1, : b - a],
+                copies[2, : b - a],
+                copies[3, : b - a],
+            )
+            copy_rows(k, a, c, width, one, ks)
+            copy_rows(v, a, c, width, one, vs)
+            dks[:] = np.float32(0)
+            dvs[:] = np.float32(0)
+            for first in range(a, b, QUERY_BLOCK):
+                last = min(first + QUERY_BLOCK, b)
+                keys, queries = last - a, padded(last - first)
+                p = buffers[0, : keys * queries].reshape(keys, queries)
+                kept = buffers[1, : keys * queries].reshape(keys, queries)
+                ds = buffers[2, : keys * queries].reshape(keys, queries)
+                turned = asked[: width * queries].reshape(width, queries)
+                norm, delta = column[0, :queries], column[1, :queries]
+                copy_turned(q, first, last, c, scale, turned)
+                product(ks[:keys], False, turned, p, False)
+                _hide_future(p, first - a)
+                norm[: last - first] = log_sum[h, first:last]
+                _powers(p, norm)
                 if threshold > 0:
-                    _drop_scores(kept, seed, ((a + first) * heads + h) << 20, threshold)
-                g_block = gs[first : first + block]
-                _row_dots(g_block, os[first : first + block], delta)
-                add = part[: keys * width].reshape(keys, width)
-                np.dot(kept, g_block, add)
+                    _drop_scores(p, seed, (first * heads + h) << 20, threshold, kept)
+                else:
+                    kept[:] = p
+                _row_dots(grad, out, first, last, c, width, delta)
+                g_block, q_block = gs[: last - first], qs[: last - first]
+                copy_rows(grad, first, c, width, keep, g_block)
+                copy_rows(q, first, c, width, scale, q_block)
+                product(kept, False, g_block, dvs[:keys], True)
+                copy_turned(grad, first, last, c, keep, turned)
+                product(vs[:keys], False, turned, ds, False)
                 for j in range(keys):
-                    for e in range(width):
-                        dvs[j, e] += add[j, e]
-                ds = product[:size].reshape(keys, block)
-                np.dot(vs[:keys], g_block.T, ds)
-                for j in range(keys):
-                    for i in range(block):
-                        ds[j, i] = scale * (kept[j, i] * ds[j, i] - p[j, i] * delta[i])
-                np.dot(ds, qs[first : first + block], add)
-                for j in range(keys):
-                    for e in range(width):
-                        dks[j, e] += add[j, e]
-                to_q = part[: block * width].reshape(block, width)
-                np.dot(ds.T, ks[:keys], to_q)
-                dq[a + first : a + first + block, c : c + width] = to_q
-            dk[a:b, c : c + width] = dks
-            dv[a:b, c : c + width] = dvs
+                    for i in range(queries):
+                        ds[j, i] = kept[j, i] * ds[j, i] - p[j, i] * delta[i]
+                product(ds, False, q_block, dks[:keys], True)
+                product(ds, True, ks[:keys], dqs[: last - first], False)
+                copy_back(dqs[: last - first], first, c, width, scale, dq)
+            copy_back(dks, a, c, width, one, dk)
+            copy_back(dvs, a, c, width, one, dv)
 
 
 @sums

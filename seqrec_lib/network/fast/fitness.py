@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn.modules import module as torch_modules
 
 from seqrec_lib.network import layers
+from seqrec_lib.network.fast import threads  # noqa: F401 (forked children need it, whoever scores)
 
 # Of a group of sequences: measured, fewer cost more in calls than they save in cache misses.
 ROWS_AT_ONCE = 8192

@@ -15,7 +15,7 @@ from seqrec_lib.network.fast import attention_kernels, kernels, linear_kernels
 
 def array(x: Tensor) -> np.ndarray:
     """x as an array: the same memory, where x is contiguous."""
-    return x.detach().contiguous().numpy()
+    return x.contiguous().numpy(force=True)  # force: of a tensor that wants a gradient, too
 
 
 def new(like: Tensor) -> Tensor:

@@ -25,7 +25,8 @@ from seqrec_lib.network.fast.compiling import compiled
 
 Array = np.ndarray
 
-exact = compiled()
+# A product and the sum it goes into may be one instruction, which is quicker and rounded once.
+exact = compiled(fastmath={"contract"})
 # Sums over a row may be taken in any order (they are, in every BLAS): without leave to do so the
 # compiler cannot use vector instructions. Nothing here relies on NaN or infinity.
 sums = compiled(fastmath={"reassoc", "contract", "nsz", "arcp"})
@@ -50,8 +51,9 @@ def drop(x: Array, seed: np.uint64, threshold: int, out: Array) -> None:
     limit = np.uint8(threshold)
     for first in range(0, x.shape[0], 1024):
         random_bytes(seed, first // 8, words)
-        for j in range(min(1024, x.shape[0] - first)):
-            out[first + j] = x[first + j] * keep if draw[j] >= limit else np.float32(0)
+        source, target = x[first : first + 1024], out[first : first + 1024]
+        for j in range(source.shape[0]):
+            target[j] = source[j] * keep if draw[j] >= limit else np.float32(0)
 
 
 @sums

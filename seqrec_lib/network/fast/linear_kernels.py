@@ -3,7 +3,7 @@
 A matrix product of thousands of rows with a matrix as narrow as a model's is over before its rows
 have come from memory. One operation at a time reads and writes them again and again: for the bias,
 the ReLU, dropout, the residual, and most of all for the gradients. Here a slice of rows is taken
-through all of it before the next one is touched; the products themselves are the BLAS's.
+through all of it before the next one is touched; `products` multiplies what is in the cache.
 
 Written like `kernels`, which has the rules; masks of dropout are the bytes of its `drop`, for the
 same seed. Matrices are (out, in), as torch's linear layers hold them.
@@ -14,8 +14,10 @@ from __future__ import annotations
 import numpy as np
 
 from seqrec_lib.network.fast.kernels import Array, exact, random_bytes, sums
+from seqrec_lib.network.fast.products import copy_back, copy_rows, copy_turned, padded, product
 
-SLICE = 256  # rows: with a width of 100 an array of them takes 100 KB; a multiple of 8, see _bytes
+SLICE = 64  # rows: with a width of 50 an array of them takes 14 KB; a multiple of 8, see _bytes
+_ONE = np.float32(1)
 
 
 @exact
@@ -25,28 +27,26 @@ def _bytes(seed: np.uint64, first: int, words: Array) -> None:
 
 
 @exact
-def _add_bias(y: Array, bias: Array) -> None:
-    for t in range(y.shape[0]):
-        for d in range(y.shape[1]):
-            y[t, d] += bias[d]
+def _whole(weight: Array, turned: bool) -> Array:
+    """A copy of weight (C, D), or of its transpose, whose rows are `padded`."""
+    rows, columns = (weight.shape[1], weight.shape[0]) if turned else weight.shape
+    out = np.empty((rows, padded(columns)), np.float32)
+    if turned:
+        copy_turned(weight, 0, weight.shape[0], 0, _ONE, out)
+    else:
+        copy_rows(weight, 0, 0, columns, _ONE, out)
+    return out
 
 
 @sums
 def _add_columns(x: Array, total: Array) -> None:
     """total[d] += the sum of column d, added up apart first: total may already be large."""
-    mine = np.zeros(x.shape[1], np.float32)
+    mine = np.zeros(total.shape[0], np.float32)
     for t in range(x.shape[0]):
-        for d in range(x.shape[1]):
+        for d in range(mine.shape[0]):
             mine[d] += x[t, d]
-    for d in range(x.shape[1]):
+    for d in range(mine.shape[0]):
         total[d] += mine[d]
-
-
-@exact
-def _add(x: Array, more: Array) -> None:
-    for t in range(x.shape[0]):
-        for d in range(x.shape[1]):
-            x[t, d] += more[t, d]
 
 
 @exact
@@ -54,12 +54,18 @@ def linear(
     x: Array, weights: tuple[Array, ...], biases: tuple[Array, ...], outs: tuple[Array, ...]
 ) -> None:
     """outs[i] = x weights[i]ᵀ + biases[i]: x (N, D), weights (C, D), outs (N, C)."""
+    turned = [_whole(weight, True) for weight in weights]
+    room = np.empty((min(SLICE, x.shape[0]), padded(weights[0].shape[0])), np.float32)
     for first in range(0, x.shape[0], SLICE):
         last = min(first + SLICE, x.shape[0])
+        y = room[: last - first]
         for i in range(len(weights)):
-            y = outs[i][first:last]
-            np.dot(x[first:last], weights[i].T, y)
-            _add_bias(y, biases[i])
+            product(x[first:last], False, turned[i], y, False)
+            bias, out = biases[i], outs[i]
+            for t in range(last - first):
+                source, target = y[t], out[first + t]
+                for d in range(bias.shape[0]):
+                    target[d] = source[d] + bias[d]
 
 
 @exact
@@ -72,47 +78,64 @@ def linear_backward(
     dbiases: tuple[Array, ...],
 ) -> None:
     """Gradients of ``linear`` from grads[i] (N, C): fills dx, adds to dweights and dbiases."""
-    more = np.empty((min(SLICE, x.shape[0]), x.shape[1]), np.float32)
-    part = np.empty_like(weights[0])
+    width, wide, hidden = x.shape[1], padded(x.shape[1]), weights[0].shape[0]
+    rows = min(SLICE, x.shape[0])
+    xs_room, dx_room = np.empty((rows, wide), np.float32), np.empty((rows, wide), np.float32)
+    whole = [_whole(weight, False) for weight in weights]
+    totals = np.zeros((len(weights), hidden, wide), np.float32)
     for first in range(0, x.shape[0], SLICE):
         last = min(first + SLICE, x.shape[0])
+        xs, dxs = xs_room[: last - first], dx_room[: last - first]
+        copy_rows(x, first, 0, width, _ONE, xs)
         for i in range(len(weights)):
             g = grads[i][first:last]
-            if i == 0:
-                np.dot(g, weights[0], dx[first:last])
-            else:
-                np.dot(g, weights[i], more[: last - first])
-                _add(dx[first:last], more[: last - first])
-            np.dot(g.T, x[first:last], part)
-            _add(dweights[i], part)
+            product(g, False, whole[i], dxs, i > 0)
+            product(g, True, xs, totals[i], True)
             _add_columns(g, dbiases[i])
+        copy_back(dxs, first, 0, width, _ONE, dx)
+    for i in range(len(weights)):
+        copy_back(totals[i], 0, 0, width, _ONE, dweights[i])
 
 
 @exact
-def _relu_drop(h: Array, bias: Array, draw: Array, threshold: int) -> None:
-    """h = dropout(relu(h + bias)), one drawn byte an element; a threshold of 0 drops nothing."""
+def _relu_drop(h: Array, bias: Array, draw: Array, threshold: int, inner: Array) -> None:
+    """h = dropout(relu(h + bias)), one drawn byte an element; inner (T, C) the same, unpadded.
+
+    A threshold of 0 drops nothing.
+    """
     keep = np.float32(256.0 / (256 - threshold))
     limit = np.uint8(threshold)
-    for t in range(h.shape[0]):
-        start = t * h.shape[1]
-        for c in range(h.shape[1]):
-            value = h[t, c] + bias[c]
-            alive = draw[start + c] >= limit and value > np.float32(0)
-            h[t, c] = value * keep if alive else np.float32(0)
+    width = bias.shape[0]
+    for t in range(inner.shape[0]):
+        row, kept, mine = h[t], inner[t], draw[t * width : (t + 1) * width]
+        for c in range(width):
+            value = row[c] + bias[c]
+            alive = mine[c] >= limit and value > np.float32(0)
+            kept[c] = value * keep if alive else np.float32(0)
+        for c in range(width):
+            row[c] = kept[c]
 
 
 @exact
 def _drop_add(
-    y: Array, bias: Array, draw: Array, threshold: int, x: Array, residual: np.float32
+    y: Array,
+    bias: Array,
+    draw: Array,
+    threshold: int,
+    x: Array,
+    residual: np.float32,
+    out: Array,
 ) -> None:
-    """y = dropout(y + bias) + residual x."""
+    """out = dropout(y + bias) + residual x."""
     keep = np.float32(256.0 / (256 - threshold))
     limit = np.uint8(threshold)
-    for t in range(y.shape[0]):
-        start = t * y.shape[1]
-        for d in range(y.shape[1]):
-            value = (y[t, d] + bias[d]) * keep if draw[start + d] >= limit else np.float32(0)
-            y[t, d] = value + residual * x[t, d]
+    width = bias.shape[0]
+    for t in range(out.shape[0]):
+        row, more, target = y[t], x[t], out[t]
+        mine = draw[t * width : (t + 1) * width]
+        for d in range(width):
+            value = (row[d] + bias[d]) * keep if mine[d] >= limit else np.float32(0)
+            target[d] = value + residual * more[d]
 
 
 @exact
@@ -134,19 +157,44 @@ def feed_forward(
     backward pass; seeds: of the two masks; residual: 1 or 0. Fills inner and out.
     """
     width, hidden = x.shape[1], w1.shape[0]
+    rows = min(SLICE, x.shape[0])
     words = np.zeros(SLICE // 8 * max(width, hidden), np.uint64)
     draw = words.view(np.uint8)
+    turned1, turned2 = _whole(w1, True), _whole(w2, True)
+    between = np.empty((rows, padded(hidden)), np.float32)
+    outer = np.empty((rows, padded(width)), np.float32)
     for first in range(0, x.shape[0], SLICE):
         last = min(first + SLICE, x.shape[0])
-        h, y = inner[first:last], out[first:last]
-        np.dot(x[first:last], w1.T, h)
+        h, y = between[: last - first], outer[: last - first]
+        product(x[first:last], False, turned1, h, False)
         if threshold > 0:
             _bytes(seeds[0], first * hidden, words[: SLICE // 8 * hidden])
-        _relu_drop(h, b1, draw, threshold)
-        np.dot(h, w2.T, y)
+        _relu_drop(h, b1, draw, threshold, inner[first:last])
+        product(h, False, turned2, y, False)
         if threshold > 0:
             _bytes(seeds[1], first * width, words[: SLICE // 8 * width])
-        _drop_add(y, b2, draw, threshold, x[first:last], residual)
+        _drop_add(y, b2, draw, threshold, x[first:last], residual, out[first:last])
+
+
+@exact
+def _drop_gradient(grad: Array, draw: Array, threshold: int, dy: Array) -> None:
+    """dy = grad through the mask of dropout; what dy has beyond it stays."""
+    keep = np.float32(256.0 / (256 - threshold))
+    limit = np.uint8(threshold)
+    width = grad.shape[1]
+    for t in range(grad.shape[0]):
+        row, target, mine = grad[t], dy[t], draw[t * width : (t + 1) * width]
+        for d in range(width):
+            target[d] = row[d] * keep if mine[d] >= limit else np.float32(0)
+
+
+@exact
+def _where_alive(dh: Array, h: Array, keep: np.float32) -> None:
+    """dh times keep where h is above 0, elsewhere 0."""
+    for t in range(dh.shape[0]):
+        row, alive = dh[t], h[t]
+        for c in range(alive.shape[0]):
+            row[c] = row[c] * keep if alive[c] > np.float32(0) else np.float32(0)
 
 
 @exact
@@ -170,32 +218,36 @@ def feed_forward_backward(
     seed: of the second mask; the first one, and the ReLU's, are where ``inner`` is 0.
     """
     width, hidden = x.shape[1], w1.shape[0]
+    wide, wide_inside = padded(width), padded(hidden)
+    rows = min(SLICE, x.shape[0])
     keep = np.float32(256.0 / (256 - threshold))
-    limit = np.uint8(threshold)
     words = np.zeros(SLICE // 8 * width, np.uint64)
     draw = words.view(np.uint8)
-    rows = min(SLICE, x.shape[0])
-    outer, between = np.empty((rows, width), np.float32), np.empty((rows, hidden), np.float32)
-    part1, part2 = np.empty_like(w1), np.empty_like(w2)
+    room = np.zeros((3, rows, wide), np.float32)
+    inside = np.zeros((2, rows, wide_inside), np.float32)
+    whole1, whole2 = _whole(w1, False), _whole(w2, False)
+    total1 = np.zeros((hidden, wide), np.float32)
+    total2 = np.zeros((width, wide_inside), np.float32)
     for first in range(0, x.shape[0], SLICE):
         last = min(first + SLICE, x.shape[0])
-        g, h = grad[first:last], inner[first:last]
-        dy, dh = outer[: last - first], between[: last - first]
+        n = last - first
+        dy, xs, dxs = room[0, :n], room[1, :n], room[2, :n]
+        hs, dh = inside[0, :n], inside[1, :n]
         if threshold > 0:
             _bytes(seed, first * width, words)
-        for t in range(last - first):
-            for d in range(width):
-                dy[t, d] = g[t, d] * keep if draw[t * width + d] >= limit else np.float32(0)
+        _drop_gradient(grad[first:last], draw, threshold, dy)
+        copy_rows(inner, first, 0, hidden, _ONE, hs)
+        copy_rows(x, first, 0, width, _ONE, xs)
         _add_columns(dy, db2)
-        np.dot(dy.T, h, part2)
-        _add(dw2, part2)
-        np.dot(dy, w2, dh)
-        for t in range(last - first):
-            for c in range(hidden):
-                dh[t, c] = dh[t, c] * keep if h[t, c] > np.float32(0) else np.float32(0)
+        product(dy, True, hs, total2, True)
+        product(dy, False, whole2, dh, False)
+        _where_alive(dh, hs, keep)
         _add_columns(dh, db1)
-        np.dot(dh.T, x[first:last], part1)
-        _add(dw1, part1)
-        np.dot(dh, w1, dx[first:last])
-        if residual != np.float32(0):
-            _add(dx[first:last], g)
+        product(dh, True, xs, total1, True)
+        product(dh, False, whole1, dxs, False)
+        for t in range(n):
+            source, more, target = dxs[t], grad[first + t], dx[first + t]
+            for d in range(width):
+                target[d] = source[d] + residual * more[d]
+    copy_back(total1, 0, 0, width, _ONE, dw1)
+    copy_back(total2, 0, 0, hidden, _ONE, dw2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,9 +24,21 @@ class _OneThread:
     are settings of the process: the first block notes and changes them, and each block puts torch's
     back for its own thread, the last one for all. So what was before is there after, in whichever
     order blocks of several threads end.
+
+    A forked child has none of its parent's threads, and OpenMP, which torch's own come from, waits
+    for them for ever. So there torch keeps one thread; `CoreThreads(count)` has others.
     """
 
     def __init__(self) -> None:
+        self._begin()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
+
+    def _forked(self) -> None:
+        self._begin()
+        torch.set_num_threads(1)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._open = 0
         self._mine = threading.local()  # how many blocks this thread has open
@@ -81,8 +94,10 @@ class CoreThreads:
         if self.count < 1:
             raise ValueError(f"threads={count} must be at least 1")
         self._pool: ThreadPoolExecutor | None = None
+        self._process = 0
 
     def __enter__(self) -> Self:
+        self._process = os.getpid()
         _one_thread.__enter__()
         if self.count > 1:
             self._pool = ThreadPoolExecutor(
@@ -92,6 +107,8 @@ class CoreThreads:
 
     def __exit__(self, *exc: object) -> None:
         pool, self._pool = self._pool, None
+        if self._process != os.getpid():  # the block is that of a process which was forked in it
+            return
         try:
             if pool is not None:
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -104,7 +121,7 @@ class CoreThreads:
         Raises what `work` raised, when all threads have ended.
         """
         shares = [parts[place :: self.count] for place in range(min(self.count, len(parts)))]
-        if self._pool is None:
+        if self._pool is None or self._process != os.getpid():
             return [work(share) for share in shares]
         others = [self._pool.submit(work, share) for share in shares[1:]]
         return [work(shares[0]), *(other.result() for other in others)]

@@ -1,0 +1,196 @@
+"""Products of small matrices that are in the cache already: the inner loop of the CPU engine.
+
+A BLAS is made for large matrices. Before it multiplies, it copies both operands into an order of
+its own, which pays where each number is used hundreds of times. A model's matrices are 50 wide, and
+a block of attention is 32 queries: there the copying takes as long as the arithmetic. Here nothing
+is copied. A *tile* of the result, 4 rows and up to 3 vectors of numbers wide, stays in the
+processor's registers while one step after another of the sum is added to it:
+
+    for k in range(depth):
+        for r in range(4):
+            tile[r, :] += a[r, k] * b[k, columns]  # one number times a vector of them
+
+Numba can't say "keep this in registers", so `_tile` writes these few instructions in the language
+of the compiler below it, LLVM. Goto and van de Geijn 2008 call it the micro-kernel and explain its
+shape: 12 vectors for the tile, 3 for the columns of b and 1 for the number fill the 16 registers of
+most processors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from seqrec_lib.network.fast.kernels import Array, exact
+
+
+def _lanes() -> int:
+    """How many float32 numbers the processor's vectors hold; too long ones would be split."""
+    try:
+        return 16 if llvm.get_host_cpu_features().get("avx512f") else 8
+    except RuntimeError:  # LLVM doesn't know on every system
+        return 8
+
+
+LANES = _lanes()
+ROWS = 4  # of a tile
+_NUMBER, _INDEX = ir.FloatType(), ir.IntType(64)
+_VECTOR = ir.VectorType(_NUMBER, LANES)
+_ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
+_FUSED = ("contract",)  # a product and a sum may be one instruction, rounded once
+
+
+@exact
+def padded(width: int) -> int:
+    """`width` rounded up to whole vectors: how wide b and the result of a product are."""
+    return (width + LANES - 1) // LANES * LANES
+
+
+def _tile(rows: int, vectors: int) -> Any:
+    """A compiled ``tile(a, row, step, b, out, i, j, depth, add)`` of this size.
+
+    It fills rows i… and columns j… of out with the sum over k < depth of a_ik b_kj, or adds it.
+    a_ik is number ``i row + k step`` of a's memory; b and out are contiguous matrices.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, row, step, b, out, i, j, depth, add = arguments
+        a, b, out = (
+            context.make_array(signature.args[n])(context, builder, x)
+            for n, x in ((0, a), (3, b), (4, out))
+        )
+        lines = [builder.add(i, _INDEX(r)) for r in range(rows)]
+        columns = [builder.add(j, _INDEX(LANES * v)) for v in range(vectors)]
+        sums = [[cgutils.alloca_once_value(builder, _ZERO) for _ in columns] for _ in lines]
+        with cgutils.for_range(builder, depth) as loop:
+            below = builder.mul(loop.index, builder.extract_value(b.shape, 1))
+            right = [_load(builder, b, builder.add(below, c)) for c in columns]
+            for line, line_sums in zip(lines, sums, strict=True):
+                place = builder.add(builder.mul(line, row), builder.mul(loop.index, step))
+                left = _everywhere(builder, builder.load(builder.gep(a.data, [place])))
+                for vector, total in zip(right, line_sums, strict=True):
+                    term = builder.fmul(left, vector, flags=_FUSED)
+                    builder.store(builder.fadd(builder.load(total), term, flags=_FUSED), total)
+        for line, line_sums in zip(lines, sums, strict=True):
+            start = builder.mul(line, builder.extract_value(out.shape, 1))
+            for c, total in zip(columns, line_sums, strict=True):
+                place = builder.add(start, c)
+                before = builder.select(add, _load(builder, out, place), _ZERO)
+                more = builder.fadd(builder.load(total), before)
+                builder.store(more, _pointer(builder, out, place), align=4)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def tile(
+        typing: Any,
+        a: Any,
+        row: Any,
+        step: Any,
+        b: Any,
+        out: Any,
+        i: Any,
+        j: Any,
+        depth: Any,
+        add: Any,
+    ) -> Any:
+        whole = types.int64
+        kinds = (a, whole, whole, b, out, whole, whole, whole, types.boolean)
+        return types.void(*kinds), code
+
+    return tile
+
+
+def _pointer(builder: Any, array: Any, place: Any) -> Any:
+    """The address of the vector that begins at number `place` of an array."""
+    return builder.bitcast(builder.gep(array.data, [place]), _VECTOR.as_pointer())
+
+
+def _load(builder: Any, array: Any, place: Any) -> Any:
+    """The vector there."""
+    return builder.load(_pointer(builder, array, place), align=4)
+
+
+def _everywhere(builder: Any, number: Any) -> Any:
+    """A vector of one number."""
+    empty = ir.Constant(_VECTOR, ir.Undefined)
+    first = builder.insert_element(empty, number, ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(first, empty, zeros)
+
+
+_four_by_three, _four_by_two, _four_by_one = (_tile(ROWS, vectors) for vectors in (3, 2, 1))
+_one_by_three, _one_by_two, _one_by_one = (_tile(1, vectors) for vectors in (3, 2, 1))
+
+
+@exact
+def product(a: Array, turned: bool, b: Array, out: Array, add: bool) -> None:
+    """out = a b, or aᵀ b where a is `turned`; with `add` it is added to what is there.
+
+    out (M, N), b (K, N) with N `padded`; a (M, K), or (K, M) where it is turned. All contiguous;
+    columns of a beyond these are not looked at.
+    """
+    depth, row, step = b.shape[0], a.shape[1], 1
+    if turned:
+        row, step = 1, a.shape[1]
+    rows, columns = out.shape
+    whole = rows // ROWS * ROWS
+    j = 0
+    while j < columns:
+        left = (columns - j) // LANES
+        vectors = 3 if left == 3 or left > 4 else min(left, 2)  # 4 are two and two
+        for i in range(0, whole, ROWS):
+            if vectors == 3:
+                _four_by_three(a, row, step, b, out, i, j, depth, add)
+            elif vectors == 2:
+                _four_by_two(a, row, step, b, out, i, j, depth, add)
+            else:
+                _four_by_one(a, row, step, b, out, i, j, depth, add)
+        for i in range(whole, rows):
+            if vectors == 3:
+                _one_by_three(a, row, step, b, out, i, j, depth, add)
+            elif vectors == 2:
+                _one_by_two(a, row, step, b, out, i, j, depth, add)
+            else:
+                _one_by_one(a, row, step, b, out, i, j, depth, add)
+        j += vectors * LANES
+
+
+@exact
+def copy_rows(x: Array, first: int, column: int, width: int, scale: np.float32, out: Array) -> None:
+    """out = scale x[first:, column:column + width], 0 in the columns that out has beyond."""
+    for i in range(out.shape[0]):
+        source, target = x[first + i, column : column + width], out[i]
+        for d in range(width):
+            target[d] = scale * source[d]
+        for d in range(width, target.shape[0]):
+            target[d] = np.float32(0)
+
+
+@exact
+def copy_turned(
+    x: Array, first: int, last: int, column: int, scale: np.float32, out: Array
+) -> None:
+    """out (width, …) = scale x[first:last, column:column + width]ᵀ, 0 in the columns beyond."""
+    width = out.shape[0]
+    for i in range(last - first):
+        source = x[first + i, column : column + width]
+        for d in range(width):
+            out[d, i] = scale * source[d]
+    for d in range(width):
+        for i in range(last - first, out.shape[1]):
+            out[d, i] = np.float32(0)
+
+
+@exact
+def copy_back(x: Array, first: int, column: int, width: int, scale: np.float32, out: Array) -> None:
+    """out[first:, column:column + width] = scale x, without the columns that x has beyond."""
+    for i in range(x.shape[0]):
+        source, target = x[i], out[first + i, column : column + width]
+        for d in range(width):
+            target[d] = scale * source[d]

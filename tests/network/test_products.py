@@ -1,0 +1,64 @@
+"""Products of small matrices: against NumPy in float64, at and around the edges of a tile."""
+
+import numpy as np
+import pytest
+
+from seqrec_lib.network.fast import products
+from seqrec_lib.network.fast.products import LANES, ROWS, padded, product
+
+SIZES = [1, 2, 3, 4, 5, 8, 13]  # whole tiles have 4 rows, and what is left has one
+
+
+def matrices(m, depth, n, turned, seed=0):
+    """a (M, K), turned or not, b (K, N) and an out whose numbers are not 0."""
+    draw = np.random.default_rng(seed).standard_normal
+    a, b, out = (draw(s).astype(np.float32) for s in ((m, depth), (depth, n), (m, n)))
+    return np.ascontiguousarray(a.T) if turned else a, b, out
+
+
+@pytest.mark.parametrize("vectors", range(1, 9))  # 1 to 3 side by side, and all that they add up to
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("add", [False, True])
+def test_a_product_is_numpys(vectors, turned, add):
+    for m in SIZES:
+        for depth in (1, 2, 50, 201):
+            a, b, out = matrices(m, depth, vectors * LANES, turned)
+            before = out.astype(np.float64) if add else 0.0
+            expected = (a.T if turned else a).astype(np.float64) @ b.astype(np.float64) + before
+            product(a, turned, b, out, add)
+            np.testing.assert_allclose(out, expected, rtol=0, atol=1e-6 * (10 + depth))
+
+
+def test_more_columns_of_the_left_matrix_than_the_product_asks_for_are_not_looked_at():
+    a, b, out = matrices(6, 5, LANES, False)
+    wide = np.full((6, 9), np.nan, np.float32)
+    wide[:, :5] = a
+    product(wide, False, b, out, False)
+    np.testing.assert_allclose(out, a @ b, rtol=0, atol=1e-5)
+    tall = np.full((5, 9), np.nan, np.float32)
+    tall[:, :6] = a.T
+    product(tall, True, b, out, False)
+    np.testing.assert_allclose(out, a @ b, rtol=0, atol=1e-5)
+
+
+def test_nothing_is_written_beside_the_product():
+    room = np.full((12, LANES), 7.0, np.float32)
+    a, b, _ = matrices(ROWS + 1, 3, LANES, False)
+    product(a, False, b, room[2 : 3 + ROWS], False)
+    assert (room[:2] == 7).all()
+    assert (room[3 + ROWS :] == 7).all()
+
+
+def test_widths_are_rounded_up_to_whole_vectors():
+    assert [padded(n) for n in (1, LANES, LANES + 1)] == [LANES, LANES, 2 * LANES]
+
+
+def test_copies_fill_what_is_beyond_with_zeros():
+    x = np.arange(12, dtype=np.float32).reshape(3, 4)
+    out = np.full((2, 5), np.nan, np.float32)
+    products.copy_rows(x, 1, 2, 2, np.float32(10), out)
+    assert out.tolist() == [[60, 70, 0, 0, 0], [100, 110, 0, 0, 0]]
+    products.copy_turned(x, 1, 3, 2, np.float32(1), out)
+    assert out.tolist() == [[6, 10, 0, 0, 0], [7, 11, 0, 0, 0]]
+    products.copy_back(out, 1, 1, 2, np.float32(2), x)
+    assert x.tolist() == [[0, 1, 2, 3], [4, 12, 20, 7], [8, 14, 22, 11]]
