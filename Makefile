@@ -24,9 +24,9 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:
-	@echo "make tutorial   run every notebook on the built-in sample; pages in build/index.html"
+	@echo "make tutorial   run every notebook on the built-in sample, lessons first; pages in build/"
 	@echo "make test       linter, type checker, unit tests, and the notebooks as tests"
-	@echo "make lab        JupyterLab on notebooks/"
+	@echo "make lab        JupyterLab, with notebook 00 open"
 	@echo "make lint       ruff and mypy only"
 	@echo "make format     let ruff format library, tests and notebooks"
 	@echo "make clean      remove build/ and caches (rm -rf .venv removes the installation)"
@@ -37,16 +37,21 @@ $(STAMP): requirements.txt pyproject.toml
 	  echo "Python 3.11 or newer is needed, and '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo missing)." >&2; \
 	  echo "If a newer one is installed, name it:  make PYTHON=python3.12 $(or $(MAKECMDGOALS),tutorial)" >&2; \
 	  exit 1; }
+	@echo "Installing PyTorch, JupyterLab and what they need into $(VENV): about 2 GB, some minutes, once."
 	$(PYTHON) -m venv $(VENV)
+	@( while sleep 10; do echo "  $$SECONDS s: $$(du -sh $(VENV) | cut -f 1) are there"; done ) & word=$$!; \
+	trap "kill $$word" EXIT; \
 	$(BIN)/python -m pip install --requirement requirements.txt
 	$(BIN)/python -m pip install --no-deps --editable .
 	@touch $@
+	@echo "Installed: $$(du -sh $(VENV) | cut -f 1) in $(VENV). Other commands than make's need:  source $(BIN)/activate"
 
 tutorial: $(STAMP)
 	@$(BIN)/python notebooks/tools/run_notebooks.py --jobs $(JOBS) --cell-timeout $(CELL_TIMEOUT)
 
 lab: $(STAMP)
-	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+	  $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Both test runs take place even if the first one fails; their last lines are shown again at the end.
 test: lint

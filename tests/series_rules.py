@@ -1,5 +1,9 @@
-"""What the notebooks of the series have in common beyond `notebook_rules`: the form of a lesson."""
+"""What the notebooks of the series have in common beyond `notebook_rules`: the form of a lesson.
 
+Lessons are being rewritten in a new form, one by one: LESSONS names those that have it.
+"""
+
+import ast
 import re
 from collections.abc import Iterator
 
@@ -11,18 +15,24 @@ from notebook_rules import (
     code_cells,
     entries,
     prose,
+    python,
     sections,
     source,
     tags,
     text_of,
 )
 
-CELLS = range(45, 86)
+LESSONS = {"00_start_here"}  # in the new form
+CELLS = range(45, 86)  # of a notebook in the old form
+LESSON_CELLS = range(35, 61)
+TAKEAWAYS = range(3, 6)
+CHECKS = 0.25  # at most, of the lines of code
 GOALS, EXERCISES, QUESTIONS = range(3, 6), range(3, 6), range(5, 11)
 MARKED = 4  # cells with MARK at least
 WORDS = 8  # at least, of what a solution shows
 LEVELS = ["easy", "medium", "hard"]
 LAST_SECTIONS = ["Pitfalls", "Exercises", "Questionnaire", "References"]
+LAST_OF_A_LESSON = ["Takeaways", *LAST_SECTIONS]
 
 
 def has_one_cell_of_parameters(notebook: dict) -> Iterator[str]:
@@ -47,15 +57,12 @@ def names_what_is_learned_and_needed(notebook: dict) -> Iterator[str]:
 
 
 def tells_its_run_times(notebook: dict) -> Iterator[str]:
-    rows = [
-        [part.strip() for part in line.strip().strip("|").split("|")]
-        for cell in notebook["cells"][:3]
-        if cell["cell_type"] == "markdown"
-        for line in prose(cell).splitlines()
-        if line.startswith("|")
-    ]
-    if not rows or rows[0][0] != "profile" or not any("time" in name for name in rows[0]):
-        yield "the second cell must be a table: profile, …, run time on what hardware"
+    lines = "\n".join(prose(c) for c in notebook["cells"] if c["cell_type"] == "markdown")
+    table = re.search(r"(?m)^\| *profile\b.*\n(?:\|.*\n?)+", lines)
+    cells = table[0].strip().splitlines() if table else []
+    rows = [[part.strip() for part in line.strip("|").split("|")] for line in cells]
+    if not rows or not any("time" in name for name in rows[0]):
+        yield "there must be a table: profile, …, run time on what hardware"
         return
     named = " ".join(row[0] for row in rows[1:])
     for profile in ("smoke", "quick", "full"):
@@ -166,6 +173,88 @@ RULES_OF_THE_SERIES: list[Rule] = [
     gives_references,
     is_of_a_length_to_read,
     has_outputs_that_are_compared,
+    writes_shapes_down,
+]
+
+
+# A lesson in the new form
+
+
+def begins_with_something_to_see(notebook: dict) -> Iterator[str]:
+    """A table or a figure among the outputs of the first three cells of code."""
+    shown = (output for cell in code_cells(notebook)[:3] for output in cell["outputs"])
+    if not any({"text/html", "image/png"} & set(output.get("data", {})) for output in shown):
+        yield "none of the first three code cells shows a table or a figure"
+
+
+def says_what_is_learned_and_needed(notebook: dict) -> Iterator[str]:
+    text = "\n".join(prose(c) for c in notebook["cells"] if c["cell_type"] == "markdown")
+    goals = re.findall(r"(?m)^- \*[a-z]+\* ", text)
+    if len(goals) not in GOALS:
+        yield f"{len(goals)} goals (bullets that begin with a verb in italics); 3 to 5 are wanted"
+    if "**What you need" not in text:
+        yield "it must say '**What you need**'"
+
+
+def counts_its_sections_and_ends_with_takeaways(notebook: dict) -> Iterator[str]:
+    headings = list(filter(None, sections(notebook)))
+    numbers = [int(h.split()[0]) for h in headings if re.match(r"\d+ ", h)]
+    if numbers != list(range(1, len(numbers) + 1)) or len(numbers) < 4:
+        yield f"sections are numbered {numbers}; 1, 2, 3, … are wanted, at least up to 4"
+    last = [heading for heading in headings if heading in LAST_OF_A_LESSON]
+    if last != LAST_OF_A_LESSON or headings[-1] != LAST_OF_A_LESSON[-1]:
+        yield f"it must end with {', '.join(LAST_OF_A_LESSON)}, and has {last}"
+    bullets = re.findall(r"(?m)^- ", text_of(sections(notebook).get("Takeaways", [])))
+    if len(bullets) not in TAKEAWAYS:
+        yield f"{len(bullets)} takeaways; 3 to 5 are wanted"
+
+
+def is_one_sitting(notebook: dict) -> Iterator[str]:
+    texts = sum(cell["cell_type"] == "markdown" for cell in notebook["cells"])
+    if (total := len(notebook["cells"])) not in LESSON_CELLS:
+        yield f"it has {total} cells; {LESSON_CELLS[0]} to {LESSON_CELLS[-1]} are wanted"
+    if 2 * texts <= total:
+        yield f"{texts} of {total} cells are text; more than half must be"
+
+
+def teaches_more_than_it_checks(notebook: dict) -> Iterator[str]:
+    """Lines of assertions, and whole cells that show nothing but that they passed."""
+    lines, checking = 0, 0
+    for cell in code_cells(notebook):
+        body = ast.parse(python(cell)).body
+        length = sum((node.end_lineno or 0) - node.lineno + 1 for node in body)
+        within = sum(
+            (node.end_lineno or 0) - node.lineno + 1
+            for node in body
+            if isinstance(node, ast.Assert)
+        )
+        lines += length
+        checking += length if asserts(cell) and isinstance(body[-1], ast.Assert) else within
+    if lines and checking > CHECKS * lines:
+        yield f"{checking} of {lines} lines of code check; at most {CHECKS:.0%} should"
+
+
+def links_to_its_solutions(notebook: dict) -> Iterator[str]:
+    exercises = text_of(sections(notebook).get("Exercises", []))
+    if not re.search(r"\]\(solutions/\d\d_\w+\.ipynb\)", exercises):
+        yield "Exercises must link to the solutions"
+
+
+RULES_OF_A_LESSON: list[Rule] = [
+    *RULES,
+    has_one_cell_of_parameters,
+    begins_with_something_to_see,
+    says_what_is_learned_and_needed,
+    tells_its_run_times,
+    counts_its_sections_and_ends_with_takeaways,
+    is_one_sitting,
+    teaches_more_than_it_checks,
+    says_what_to_see,
+    warns_of_pitfalls,
+    sets_exercises_of_rising_difficulty,
+    links_to_its_solutions,
+    asks_questions,
+    gives_references,
     writes_shapes_down,
 ]
 

@@ -6,7 +6,7 @@ import notebook_rules as rules
 import pytest
 import series_rules as series
 from notebook_rules import MARK
-from series_rules import RULES_OF_THE_SERIES
+from series_rules import RULES_OF_A_LESSON, RULES_OF_THE_SERIES
 
 FIRST = """# Title
 
@@ -301,6 +301,81 @@ def test_a_spoilt_notebook_fails(rule, change):
 def test_every_rule_is_seen_to_fail():
     assert {case.values[0] for case in SPOILT} == set(RULES_OF_THE_SERIES)
     assert set(rules.RULES) <= set(RULES_OF_THE_SERIES)
+
+
+# A lesson in the new form.
+
+OPENING = """# Title
+
+A question.
+"""
+MIDDLE = """A result.
+
+- *look* at one,
+- *make* another,
+- *check* both.
+
+**What you need.** Nothing.
+
+| profile | run time on 2 CPU cores |
+|---|---|
+| `smoke` | 1 s |
+| `quick`, `full` | |
+"""
+TAKEAWAYS = """## Takeaways
+
+- One.
+- Two.
+- Three.
+
+"""
+
+
+def good_lesson() -> dict:
+    cells = [text(OPENING), code('PROFILE = os.environ.get("SEQREC_PROFILE")', "parameters")]
+    shows = code("table")
+    shows["outputs"] = [{"output_type": "execute_result", "data": {"text/html": "<table>"}}]
+    cells += [shows, text(MIDDLE)]
+    for number in range(1, 9):
+        cells += [text(f"## {number} A section"), code("x = 1\nprint(x)\nx += 1\nassert x\nx")]
+        cells += [text("**What you should see:** 1 to 2.\n\nA sentence."), text("Another.")]
+    solved = LAST.replace("## Questionnaire", "[s](solutions/00_x.ipynb)\n\n## Questionnaire")
+    cells.append(text(TAKEAWAYS + solved))
+    for number, cell in enumerate((c for c in cells if c["cell_type"] == "code"), 1):
+        cell["execution_count"] = number
+    return {"cells": cells, "metadata": {"kernelspec": {"name": "python3"}}}
+
+
+@pytest.mark.parametrize("rule", RULES_OF_A_LESSON, ids=lambda rule: rule.__name__)
+def test_a_good_lesson_passes(rule):
+    assert list(rule(good_lesson())) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "new"),
+    [
+        (series.says_what_is_learned_and_needed, "- *look* at one,\n", ""),
+        (series.says_what_is_learned_and_needed, "**What you need.**", "Also:"),
+        (series.tells_its_run_times, "run time", "speed"),
+        (series.counts_its_sections_and_ends_with_takeaways, "## 3 A section", "## 4 A section"),
+        (series.counts_its_sections_and_ends_with_takeaways, "## Takeaways", "## Summary"),
+        (series.counts_its_sections_and_ends_with_takeaways, "- Two.\n", ""),
+        (series.is_one_sitting, "## 3 A section", None),
+        (series.teaches_more_than_it_checks, "assert x\nx", "x\nassert x"),
+        (series.teaches_more_than_it_checks, "x += 1", "assert x + 1"),
+        (series.links_to_its_solutions, "[s](solutions/00_x.ipynb)", ""),
+        (series.begins_with_something_to_see, "table", None),
+    ],
+)
+def test_a_spoilt_lesson_fails(rule, old, new):
+    lesson = good_lesson()
+    if rule is series.begins_with_something_to_see:
+        lesson["cells"][2]["outputs"] = []
+    elif rule is series.is_one_sitting:
+        lesson["cells"] *= 2
+    else:
+        replace(lesson, old, new)
+    assert list(rule(lesson)) != []
 
 
 # Solutions beside the notebook whose exercises they solve.

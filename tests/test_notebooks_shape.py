@@ -3,9 +3,18 @@
 import json
 from pathlib import Path
 
+import nbformat
 import pytest
-from notebook_rules import RULES
-from series_rules import RULES_OF_THE_SERIES, solves_every_exercise
+from html_page import title_and_summary
+from navigation import links, with_links
+from notebook_rules import RULES, source
+from run_notebooks import find_notebooks
+from series_rules import (
+    LESSONS,
+    RULES_OF_A_LESSON,
+    RULES_OF_THE_SERIES,
+    solves_every_exercise,
+)
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 SERIES = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
@@ -16,10 +25,26 @@ def read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("rule", RULES_OF_THE_SERIES, ids=lambda rule: rule.__name__)
-@pytest.mark.parametrize("path", SERIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        pytest.param(path, rule, id=f"{path.stem}-{rule.__name__}")
+        for path in SERIES
+        for rule in (RULES_OF_A_LESSON if path.stem in LESSONS else RULES_OF_THE_SERIES)
+    ],
+)
 def test_notebook(path, rule):
     assert list(rule(read(path))) == []
+
+
+def test_every_notebook_leads_to_its_neighbours():
+    """`python notebooks/tools/navigation.py` writes these links."""
+    names = find_notebooks(FOLDER)
+    notebooks = {n: nbformat.read(FOLDER / f"{n}.ipynb", as_version=4) for n in names}
+    titles = {name: title_and_summary(notebook)[0] for name, notebook in notebooks.items()}
+    for name, notebook in notebooks.items():
+        first = source(notebook.cells[0])
+        assert first == with_links(first, links(names, titles, name)), name
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

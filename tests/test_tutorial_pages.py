@@ -10,7 +10,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from html_page import fetched_by, mathml, notebook_page, title_and_summary
+from index_page import MAP
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pages import navigation
 from run_notebooks import find_notebooks
 
 RUNNER = Path(__file__).resolve().parents[1] / "notebooks" / "tools" / "run_notebooks.py"
@@ -145,7 +147,7 @@ def write(path: Path, *cells: nbformat.NotebookNode) -> None:
 
 
 LOOK_AROUND = """
-import json, os, sys
+import json, os, sys, time
 import matplotlib.font_manager  # looks for fonts, and keeps what it found in a file
 names = ("SEQREC_PROFILE", "SEQREC_DATA")
 print("FOUND" + json.dumps([sys.executable, os.getcwd(), *map(os.environ.get, names)]))
@@ -161,7 +163,12 @@ def tutorial(tmp_path_factory):
     spec = {"argv": ["no-such-python"], "display_name": "Rogue", "language": "python"}
     (rogue / "kernel.json").write_text(json.dumps(spec))
     folder = top / "notebooks"
-    write(folder / "00_look.ipynb", new_markdown_cell("# Look"), new_code_cell(LOOK_AROUND))
+    committed = [new_output("stream", text="Data: MovieLens(…), the real data set.\n")]
+    write(
+        folder / "00_look.ipynb",
+        new_markdown_cell("# Look"),
+        new_code_cell(f"{LOOK_AROUND}time.sleep(9)", outputs=committed),
+    )
     write(
         folder / "01_fail.ipynb",
         new_markdown_cell("# Fail\n\nOn purpose."),
@@ -220,14 +227,78 @@ def test_a_failed_notebook_has_its_page_up_to_there_and_the_others_run(tutorial)
     assert not (top / "build" / "scratch.html").exists()
 
 
-def test_index_lists_the_pages_in_order(tutorial):
+def test_index_has_a_map_and_each_lesson_with_its_solutions(tutorial):
     top, done = tutorial
     index = (top / "build" / "index.html").read_text(encoding="utf-8")
     links = re.findall('href="([^"]*)"', index)
-    assert links == ["00_look.html", "01_fail.html", "solutions/00_look.html", "words.html"]
+    assert links[:2] == ["00_look.html", "01_fail.html"], "the boxes of the map"
+    assert links[2:] == [
+        *("00_look.html", "00_look.movielens.html", "solutions/00_look.html"),
+        *("01_fail.html", "words.html"),
+    ]
     assert "On purpose." in index
-    listed = done.stdout[: done.stdout.index("FAILED  notebooks/")]
-    assert [link in listed for link in links] == [True] * 3 + [False]
+    assert "run here: failed" in index
+    listed = done.stdout[done.stdout.index("ready:") : done.stdout.index("FAILED  notebooks/")]
+    pages = ["00_look.html", "01_fail.html", "solutions/00_look.html"]
+    assert [page in listed for page in pages] == [True] * 3
+
+
+def test_the_first_page_is_announced_and_silence_is_broken(tutorial):
+    top, done = tutorial
+    assert "Running 3 notebooks on the built-in sample" in done.stdout
+    assert "] ran 01_fail: FAILED" in done.stdout
+    assert f"Look is ready: {top / 'build' / '00_look.html'}" in done.stdout
+    assert re.search(r"(?m)^  \d+ s: .*00_look \(\d+ s\)", done.stdout), "nothing was said for long"
+
+
+def test_a_page_says_where_its_outputs_come_from(tutorial):
+    top, _ = tutorial
+    here = (top / "build" / "00_look.html").read_text(encoding="utf-8")
+    note = here[here.index("<main>") : here.index("<h1")]
+    assert "run on this machine" in note
+    assert 'href="00_look.movielens.html"' in note
+    real = (top / "build" / "00_look.movielens.html").read_text(encoding="utf-8")
+    assert "MovieLens 1M, as they are committed" in real[: real.index("<h1")]
+    assert 'href="00_look.html"' in real
+    assert "FOUND" not in real, "not the outputs of this run"
+    solved = (top / "build" / "solutions" / "00_look.html").read_text(encoding="utf-8")
+    assert "movielens" not in solved
+
+
+def test_pages_lead_to_their_neighbours_lessons_and_solutions():
+    names = ["00_a", "01_b", "02_c", "solutions/00_a", "solutions/01_b"]
+    links = {name: re.findall('href="([^"]*)"', navigation(names, name)) for name in names}
+    assert links["01_b"] == ["index.html", "00_a.html", "solutions/01_b.html", "02_c.html"]
+    assert links["02_c"] == ["index.html", "01_b.html"]
+    solved = ["../index.html", "../solutions/00_a.html", "../01_b.html"]
+    assert links["solutions/01_b"] == solved
+
+
+def test_a_page_leaves_out_what_only_a_notebook_needs():
+    links = new_markdown_cell("# T\n\nText.\n\n<!-- navigation -->\n[next](01_x.ipynb)")
+    body = page_of(links, new_code_cell("# NBVAL_CHECK_OUTPUT\nprint(1)"))
+    assert "Text." in body
+    assert "01_x" not in body
+    assert "NBVAL" not in body
+    assert "print" in body
+
+
+def test_the_map_has_a_place_for_every_lesson_and_its_arrows_go_down():
+    lessons = {name[:2] for name in find_notebooks(RUNNER.parents[1]) if "/" not in name}
+    assert lessons <= set(MAP)
+    for column, row, leads_to in MAP.values():
+        assert 0 <= column <= 2
+        assert all(MAP[other][1] > row for other in leads_to)
+    places = [place[:2] for place in MAP.values()]
+    assert len(set(places)) == len(places)
+
+
+def test_lab_opens_on_the_first_lesson():
+    done = subprocess.run(
+        ["make", "-n", "lab"], cwd=RUNNER.parents[2], capture_output=True, text=True, check=True
+    )
+    assert "/lab/tree/notebooks/00_start_here.ipynb" in done.stdout
+    assert ("--allow-root" in done.stdout) == (os.getuid() == 0)
 
 
 def test_texts_beside_the_notebooks_are_pages_too(tutorial):

@@ -26,6 +26,8 @@ from pygments.formatters import HtmlFormatter
 MATHML = "http://www.w3.org/1998/Math/MathML"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CODE_STYLES = ("default", "monokai")  # Pygments' names; for light and for dark
+NAVIGATION = "<!-- navigation -->"  # what stands behind it in a notebook's first cell
+COMPARED = "# NBVAL_CHECK_OUTPUT"
 STYLE = Path(__file__).with_name("page.css")
 ElementTree.register_namespace("", MATHML)
 
@@ -175,6 +177,28 @@ def without_widgets(notebook: NotebookNode) -> Iterator[NotebookNode]:
         yield cell
 
 
+def for_readers(cell: NotebookNode) -> NotebookNode:
+    """The cell without what only a notebook needs: links to other notebooks, for which a page has
+    its own, and the line that tells the tests to compare the output."""
+    cell = cell.copy()
+    if cell.cell_type == "markdown" and NAVIGATION in cell.source:
+        cell.source = cell.source[: cell.source.index(NAVIGATION)].rstrip()
+    elif cell.cell_type == "code":
+        cell.source = cell.source.removeprefix(COMPARED).lstrip("\n")
+    return cell
+
+
+def data_of(notebook: NotebookNode) -> str:
+    """What the outputs were made from: "sample", "real" or "", by what `load_for_notebook` says."""
+    said = "".join(
+        output.get("text", "")
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    )
+    return "sample" if "BUILT-IN SAMPLE" in said else "real" if "the real data set" in said else ""
+
+
 def title_and_summary(notebook: NotebookNode) -> tuple[str, str]:
     """The heading of the first cell, and the first paragraph under it, both as plain text."""
     first = notebook.cells[0].source if notebook.cells else ""
@@ -216,17 +240,18 @@ def page(title: str, body: str, navigation: str = "") -> str:
 """
 
 
-def notebook_page(notebook: NotebookNode, folder: Path, navigation: str) -> str:
+def notebook_page(notebook: NotebookNode, folder: Path, navigation: str, note: str = "") -> str:
     """The page of an executed notebook; `folder` is where its local images are found.
 
+    note: HTML that says where the outputs come from, for the top of the page.
     Raises ValueError for a formula that cannot be shown and for whatever needs the network.
     """
     shown = notebook.copy()
-    shown.cells = list(without_widgets(notebook))
+    shown.cells = [for_readers(cell) for cell in without_widgets(notebook)]
     shown.metadata = {k: v for k, v in notebook.metadata.items() if k != "widgets"}
     exporter = PageExporter(template_name="basic")
     body, _ = exporter.from_notebook_node(shown, {"metadata": {"path": str(folder)}})
-    text = page(title_and_summary(notebook)[0], body, navigation)
+    text = page(title_and_summary(notebook)[0], note + body, navigation)
     if fetched := fetched_by(text):
         raise ValueError(f"the page would fetch {', '.join(fetched)}: embed it in the notebook")
     return text

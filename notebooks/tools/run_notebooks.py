@@ -8,27 +8,29 @@ sample, and a notebook that fails does not keep the others from running.
 from __future__ import annotations
 
 import argparse
-import html
 import os
 import re
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
-from html_page import notebook_page, page, title_and_summary
+from html_page import title_and_summary
+from index_page import Entry, index_page
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
+from pages import write_pages, write_texts
 
 NOTEBOOKS = Path(__file__).resolve().parents[1]
 NUMBERED = "[0-9][0-9]_*.ipynb"
+SILENCE = 8  # seconds without a word, at most
 
 
 class ThisInterpreter(KernelSpecManager):
@@ -56,34 +58,17 @@ class Run:
     """What came of one notebook."""
 
     name: str
-    title: str
-    summary: str
     seconds: float
     failure: str  # empty where all went well
     warned: bool  # something was written to stderr
+    second: str  # the page with the committed outputs, or ""
+    title: str = ""
 
 
 def find_notebooks(folder: Path) -> list[str]:
     """The names of the numbered notebooks in their order, then those of solutions/."""
     paths = sorted(folder.glob(NUMBERED)) + sorted(folder.glob(f"solutions/{NUMBERED}"))
     return [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
-
-
-def write_texts(folder: Path, out: Path) -> list[tuple[str, str, str]]:
-    """The pages of the texts beside the notebooks: (name, title, summary) of each.
-
-    Raises ValueError for a formula that cannot be shown and for whatever needs the network.
-    """
-    texts = []
-    for path in sorted(folder.glob("[a-z]*.md")):
-        cell = nbformat.v4.new_markdown_cell(path.read_text(encoding="utf-8"))
-        notebook = nbformat.v4.new_notebook(cells=[cell])
-        back = '<a href="index.html">All notebooks</a>'
-        out.mkdir(parents=True, exist_ok=True)
-        text = notebook_page(notebook, folder, back)
-        (out / f"{path.stem}.html").write_text(text, encoding="utf-8")
-        texts.append((path.stem, *title_and_summary(notebook)))
-    return texts
 
 
 def kernel_environment(out: Path, profile: str, jobs: int) -> dict[str, str]:
@@ -99,7 +84,7 @@ def kernel_environment(out: Path, profile: str, jobs: int) -> dict[str, str]:
         folder.mkdir(parents=True, exist_ok=True)
     environment = {k: v for k, v in os.environ.items() if k != "SEQREC_DATA"}
     environment |= {name: str(folder) for name, folder in private.items()}
-    environment["SEQREC_PROFILE"] = profile
+    environment |= {"SEQREC_PROFILE": profile, "SEQREC_WIDGETS": "off"}
     if jobs > 1:
         environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
     return environment
@@ -139,61 +124,80 @@ def execute(notebook: NotebookNode, folder: Path, plan: Plan) -> str:
     return f"{where}:\n{source}\n\n{report.strip()}"
 
 
-def navigation(names: Sequence[str], name: str) -> str:
-    """Links from a page to the index, the page before and the page after."""
-    up = "../" * name.count("/")
-    at = names.index(name)
-    links = [f'<a href="{up}index.html">All notebooks</a>']
-    if at > 0:
-        links.append(f'<a href="{up}{names[at - 1]}.html">← {names[at - 1]}</a>')
-    if at + 1 < len(names):
-        links.append(f'<a href="{up}{names[at + 1]}.html">{names[at + 1]} →</a>')
-    return "\n".join(links)
+def run(plan: Plan, name: str, begun: dict[str, float]) -> Run:
+    """Executes one notebook and writes its pages, of a failed one as far as it came.
 
-
-def run(plan: Plan, name: str) -> Run:
-    """Executes one notebook and writes its page, of a failed one as far as it came."""
-    started = time.perf_counter()
+    begun: by name, when a notebook was begun.
+    """
+    started = begun[name] = time.perf_counter()
     path = plan.folder / f"{name}.ipynb"
-    notebook = nbformat.read(path, as_version=4)
+    notebook, committed = (nbformat.read(path, as_version=4) for _ in range(2))
     for cell in notebook.cells:
         if cell.cell_type == "code":  # no output of an earlier run may reach the page
             cell.outputs, cell.execution_count = [], None
-    failure = execute(notebook, path.parent, plan)
-    target = plan.out / f"{name}.html"
-    target.parent.mkdir(parents=True, exist_ok=True)
+    failure, second = execute(notebook, path.parent, plan), ""
     try:
-        text = notebook_page(notebook, path.parent, navigation(plan.names, name))
-        target.write_text(text, encoding="utf-8")
+        second = write_pages(plan.folder, plan.out, plan.names, name, notebook, committed)
     except ValueError as error:
-        target.unlink(missing_ok=True)
         failure = f"{failure}\n\n{error}".strip()
     outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
     warned = any(o.get("name") == "stderr" for o in outputs)
-    title, summary = title_and_summary(notebook)
-    return Run(name, title, summary, time.perf_counter() - started, failure, warned)
+    return Run(name, time.perf_counter() - started, failure, warned, second)
 
 
-def index_page(runs: Sequence[Run], texts: Sequence[tuple[str, str, str]]) -> str:
-    """The list of all pages: title, one line about it, how long it ran; then the texts."""
-    rows = "\n".join(
-        f'<tr><td><a href="{r.name}.html">{html.escape(r.title)}</a><br>{html.escape(r.summary)}'
-        f'</td><td class="seconds">{"failed" if r.failure else f"{r.seconds:.1f} s"}</td></tr>'
-        for r in runs
-    )
-    beside = "\n".join(
-        f'<li><a href="{name}.html">{html.escape(title)}</a><br>{html.escape(summary)}</li>'
-        for name, title, summary in texts
-    )
-    body = f"""<h1>The notebooks, as they ran here</h1>
-<p>Run on the built-in sample, a small invented world of films: the numbers in these pages are about
-that world, not about MovieLens.</p>
-<table><thead><tr><th>Notebook</th><th class="seconds">Run time</th></tr></thead>
-<tbody>
-{rows}
-</tbody></table>
-{f"<h2>Beside the notebooks</h2><ul>{beside}</ul>" if beside else ""}"""
-    return page("The notebooks", body)
+def run_all(plan: Plan, jobs: int, texts: Sequence[tuple[str, str, str]]) -> list[Run]:
+    """Runs all notebooks, lessons first, and says what goes on at least every few seconds.
+
+    The index is there from the beginning, and is written anew whenever a notebook is done.
+    """
+    begun: dict[str, float] = {}
+    runs: dict[str, Run] = {}
+    titles = {
+        name: title_and_summary(nbformat.read(plan.folder / f"{name}.ipynb", as_version=4))
+        for name in plan.names
+    }
+
+    def write_index() -> None:
+        entries = []
+        for name in plan.names:
+            run, there = runs.get(name), (plan.out / f"{name}.html").is_file()
+            state = (
+                "not yet" if run is None else "failed" if run.failure else f"{run.seconds:.0f} s"
+            )
+            second = "" if run is None else run.second
+            entries.append(Entry(name, *titles[name], state, run is not None and there, second))
+        text = index_page(entries, texts)
+        (plan.out / "index.html").write_text(text, encoding="utf-8")
+
+    write_index()
+    started = time.perf_counter()
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(run, plan, name, begun): name for name in plan.names}
+        try:
+            while waiting:
+                done, _ = wait(waiting, timeout=SILENCE, return_when=FIRST_COMPLETED)
+                now = time.perf_counter()
+                for task in sorted(done, key=waiting.__getitem__):
+                    name = waiting.pop(task)
+                    runs[name] = task.result()
+                    state = "FAILED" if runs[name].failure else f"{runs[name].seconds:.0f} s"
+                    print(f"[{len(runs)}/{len(plan.names)}] ran {name}: {state}", flush=True)
+                    if name == plan.names[0]:
+                        place = plan.out / f"{name}.html"
+                        print(f"{titles[name][0]} is ready: {place}", flush=True)
+                if done:
+                    write_index()
+                else:
+                    at_work = (
+                        f"{n} ({now - begun[n]:.0f} s)" for n in waiting.values() if n in begun
+                    )
+                    print(f"  {now - started:.0f} s: {', '.join(at_work)}", flush=True)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr, flush=True)
+            os._exit(
+                130
+            )  # the kernels stop with their parent; waiting would take their cells' time
+    return [replace(runs[name], title=titles[name][0]) for name in plan.names]
 
 
 def report(runs: Sequence[Run], out: Path, seconds: float) -> None:
@@ -229,21 +233,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment = kernel_environment(options.out.resolve(), options.profile, options.jobs)
     plan = Plan(options.folder, names, options.out, environment, options.cell_timeout)
 
+    print(
+        f"Running {len(names)} notebooks on the built-in sample, {options.jobs} at a time; nothing "
+        "is downloaded. The first training compiles the library's CPU loops, once.",
+        flush=True,
+    )
     started = time.perf_counter()
-    with ThreadPoolExecutor(options.jobs) as pool:
-        tasks = [pool.submit(run, plan, name) for name in names]
-        runs = []
-        try:
-            for task, name in zip(tasks, names, strict=True):
-                runs.append(task.result())
-                print(f"ran {name}", flush=True)
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr, flush=True)
-            os._exit(
-                130
-            )  # the kernels stop with their parent; waiting would take their cells' time
     texts = write_texts(plan.folder, plan.out)
-    (plan.out / "index.html").write_text(index_page(runs, texts), encoding="utf-8")
+    runs = run_all(plan, options.jobs, texts)
     report(runs, plan.out, time.perf_counter() - started)
     return int(any(r.failure for r in runs))
 

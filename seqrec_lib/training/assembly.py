@@ -78,7 +78,7 @@ def train(
         stack.enter_context(in_mode(model, training=True))
         save = _resume(stack, state, options, world, source, _settings(model, dataset, source))
         stack.enter_context(told(model, state, options.verbose and world.first))
-        run = Run(
+        return Run(
             state=state,
             num_epochs=options.num_epochs,
             patience=options.patience or math.inf,
@@ -93,8 +93,7 @@ def train(
             begin_epoch=draws.begin_epoch,
             world=world,
             verbose=options.verbose,
-        )
-        return run.train()
+        ).train()
 
 
 def _validated(

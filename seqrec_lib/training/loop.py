@@ -1,7 +1,4 @@
-"""The training loop: one for every model, loss, engine and device.
-
-What a run is made of is put together in `assembly`; here it is only used.
-"""
+"""The training loop, one for every model, loss and device; `assembly` puts a run together."""
 
 from __future__ import annotations
 
