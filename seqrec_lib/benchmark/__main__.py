@@ -8,6 +8,9 @@ One table: each row's time, the share of what the arithmetic alone would take, m
     python -m seqrec_lib.benchmark --rows train-200 --profile # where a training step's time goes
     python -m seqrec_lib.benchmark --peer-python peer/bin/python
     python -m seqrec_lib.benchmark --rows scaling-items       # a curve, on made data
+    python -m seqrec_lib.benchmark --everything --device cuda --minutes 9 --record gpu
+
+The last one is for a GPU that is lent for minutes (see `everything`).
 
 RecTools wants an environment of its own: `python3.11 -m venv peer`, then
 `peer/bin/python -m pip install "rectools[torch]==0.19.0"`.
@@ -32,7 +35,10 @@ from tqdm import tqdm
 
 from seqrec_lib.benchmark.cases import CASES, Case
 from seqrec_lib.benchmark.curves import curve_titles, run_curves
+from seqrec_lib.benchmark.everything import STEPS
+from seqrec_lib.benchmark.everything import run as run_everything
 from seqrec_lib.benchmark.interleaved import Result, Setup, SideFailedError, measure, our_side
+from seqrec_lib.benchmark.place import Place
 from seqrec_lib.benchmark.report import about_runs, listed, notes, table, table_of
 from seqrec_lib.benchmark.worker import save_dataset
 from seqrec_lib.common.provenance import processor
@@ -53,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--peer-python {options.peer_python}: there is no such interpreter")
     if options.json and not Path(options.json).absolute().parent.is_dir():
         parser.error(f"--json {options.json}: there is no such folder")
+    if options.everything:
+        return _everything(options, parser)
     if options.record and not Path(options.record).is_dir():
         parser.error(f"--record {options.record}: there is no such folder")
     curves = [name for name in options.rows or () if name in curve_titles()]
@@ -90,6 +98,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if problems else 0
 
 
+def _everything(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    known = {step.name: step for step in STEPS}
+    unknown = [name for name in options.rows or () if name not in known]
+    if unknown or not options.record or options.minutes <= 0:
+        parser.error(
+            f"--rows {unknown[0]}: a step of --everything is one of {', '.join(known)}"
+            if unknown
+            else "--everything wants --record FOLDER, and --minutes above 0"
+        )
+    chosen = [step for step in STEPS if step.name in (options.rows or known)]
+    place = Place(options.data, options.device, Path(options.record))
+    try:
+        failed = run_everything(chosen, place, options.minutes)
+    except ValueError as error:
+        parser.error(str(error))
+    print(f"\n{(place.folder / 'report.md').read_text(encoding='utf-8')}")
+    return 1 if failed else 0
+
+
 def _curves(names: Sequence[str], options: argparse.Namespace) -> int:
     machine = about_machine()
     print(*machine, sep="\n")
@@ -125,7 +152,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, help="of both sides (default: what torch takes)")
-    parser.add_argument("--record", metavar="FOLDER", help="curves: write each as a CSV there")
+    parser.add_argument(
+        "--record", metavar="FOLDER", help="curves: write each as a CSV there; --everything: all"
+    )
+    parser.add_argument(
+        "--everything",
+        action="store_true",
+        help="instead of the table: every check and measurement in turn, then the papers' rows",
+    )
+    parser.add_argument("--minutes", type=float, default=9, help="for --everything (default 9)")
     parser.add_argument("--json", metavar="FILE", help="write every measurement there as well")
     parser.add_argument(
         "--profile",

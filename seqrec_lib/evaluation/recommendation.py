@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.common.vocabulary import knows_all
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
@@ -214,7 +215,8 @@ def top_items(
     parts: list[tuple[Tensor, Tensor]] = []
     # users of similar length together need little padding
     order = torch.from_numpy(histories.lengths[users]).argsort(descending=True, stable=True)
-    with torch.no_grad():
+    advice = says_what_to_lower("recommending", "halve batch_size", batch_size=batch_size, k=k)
+    with torch.no_grad(), advice:
         for rows in order.split(batch_size):
             score, history, _ = score_histories(
                 scorer, histories, ids[rows], known_users=known_users
@@ -233,7 +235,7 @@ def top_items(
         user = int(ids[order[wrong]][0])
         raise ValueError(f"scores for the history of {user} are NaN or infinite")
     items = torch.zeros(len(ids), k, dtype=torch.int64)
-    scores = torch.full((len(ids), k), -torch.inf)
+    scores = torch.full((len(ids), k), -torch.inf, dtype=torch.float32)
     items[order, :listed], scores[order, :listed] = ranked, values
     items[scores == -torch.inf] = 0
     return items.numpy(), scores.numpy()

@@ -119,9 +119,9 @@ class PaddedRows(Rows):
 
     def normalise(self, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
         """See `Rows`."""
-        mean = x.mean(dim=-1, keepdim=True)
-        variance = (x - mean).square().mean(dim=-1, keepdim=True)
-        normal = (x - mean) / torch.sqrt(variance + epsilon)
+        x = x.to(torch.promote_types(x.dtype, torch.float32))  # in float16, epsilon is 0
+        x = x - x.mean(dim=-1, keepdim=True)
+        normal = (x / torch.sqrt(x.square().mean(-1, True) + epsilon)).to(gamma.dtype)
         return normal * self.by_position(gamma) + self.by_position(beta)
 
     def attention(self, q: Tensor, k: Tensor, v: Tensor, heads: int, rate: float) -> Tensor:

@@ -33,7 +33,7 @@ class FusedRows(PaddedRows):
         B, T, D = q.shape
         C = D // heads
         q, k, v = (x.view(B, T, heads, C).transpose(1, 2) for x in (q, k, v))  # B H T C
-        told = torch.where(self.real, 0.0, _FAR).to(k.dtype)[:, None, :, None]  # (B, 1, T, 1)
+        told = ((self.real.float() - 1) * -_FAR).to(k.dtype)[:, None, :, None]  # (B, 1, T, 1)
         fill = (0, -(C + 1) % _STEP)
         q = functional.pad(torch.cat([q, torch.ones_like(q[..., :1])], -1), fill)  # B H T C+1+fill
         k = functional.pad(torch.cat([k, told.expand_as(k[..., :1])], -1), fill)

@@ -39,12 +39,14 @@ def run_recipe(
     work: Path,
     epochs: int | None = None,
     device: str | None = None,
+    captured: bool = False,
 ) -> pd.Series:
     """Train one row with one seed, evaluate it once on the test items, record it.
 
     Args:
         results: a folder for line, curve and ranks. work: a folder for checkpoints and weights.
         epochs: another number than the recipe's.
+        captured: the step as a CUDA graph, see `TrainingOptions`.
 
     Returns:
         The recorded line.
@@ -61,12 +63,12 @@ def run_recipe(
     trained = replace(recipe, learning_rate=recipe.learning_rate)
     folders = [run_folder(recipe, seed, epochs, work)]
     if recipe.rates:
-        rate = _chosen_rate(recipe, dataset, results, work, epochs, device)
+        rate = _chosen_rate(recipe, dataset, results, work, epochs, device, captured)
         trained = replace(recipe, learning_rate=rate)
         if seed == 1:  # the better of the trials is this run
             folders = [run_folder(t, 1, epochs, work) for t in trials_of(recipe)]
             folders.sort(key=lambda f: f != run_folder(_trial(recipe, rate), 1, epochs, work))
-    model, curve, seconds = _train(trained, dataset, seed, epochs, folders[0], device)
+    model, curve, seconds = _train(trained, dataset, seed, epochs, folders[0], device, captured)
     best = look_at_test(model, dataset)
     last = of_last_epoch(model, dataset, folders[0]) if _fell(curve) else best
     label = run_label(recipe, seed)
@@ -105,6 +107,7 @@ def _chosen_rate(
     work: Path,
     epochs: int,
     device: str | None,
+    captured: bool,
 ) -> float:
     """The learning rate of the best validation NDCG@10 with seed 1; what is missing is trained."""
     best: dict[float, float] = {}
@@ -113,7 +116,7 @@ def _chosen_rate(
         found = found[(found["row"] == trial.row) & (found["seed"] == 1)]
         if len(found) == 0 or found["settings"].iloc[0] != trial.settings:
             folder = run_folder(trial, 1, epochs, work)
-            model, curve, seconds = _train(trial, dataset, 1, epochs, folder, device)
+            model, curve, seconds = _train(trial, dataset, 1, epochs, folder, device, captured)
             line = line_of(trial, 1, curve, None, None, seconds, model.device)
             record(line, run_label(trial, 1), curve, None, results)
             best[trial.learning_rate] = float(line["val_ndcg"])
@@ -129,6 +132,7 @@ def _train(
     epochs: int,
     folder: Path,
     device: str | None,
+    captured: bool,
 ) -> tuple[SASREC, pd.DataFrame, float]:
     """The model with the weights of its best epoch, the curve, and the seconds (NaN: in parts)."""
     model = build_recipe(recipe, dataset, seed)
@@ -139,6 +143,7 @@ def _train(
         sampler_of(recipe, dataset, model.seq_max_len, seed),
         num_epochs=epochs,
         checkpoints=folder,
+        captured=captured,
         **training_options(recipe, seed, device),
     )
     # of a run that was stopped in between only the last part was timed: that says nothing

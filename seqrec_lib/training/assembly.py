@@ -18,6 +18,7 @@ from seqrec_lib.common.vocabulary import knows_all
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.network.model import SequenceModel
+from seqrec_lib.training.adam import Adam
 from seqrec_lib.training.by_hand import told
 from seqrec_lib.training.checkpoints import CheckpointFolder
 from seqrec_lib.training.choice import Draws, device_of, engine_for
@@ -107,14 +108,19 @@ def _validated(
 def _make_trainable(model: SequenceModel) -> None:
     """Weights side by side in memory: Adam's fused loop walks over weight and gradient as one.
 
-    Raises ValueError for a model that has none to train.
+    Raises ValueError for a model that has none to train, or has 16-bit ones.
     """
     if not any(weight.requires_grad for weight in model.parameters()):
         raise ValueError(
             f"no weight of this {type(model).__name__} has requires_grad=True: there is nothing to "
             "train; model.requires_grad_() thaws them all"
         )
-    for weight in model.parameters():
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and weight.dtype.itemsize < 4:
+            raise ValueError(
+                f"{name} is {weight.dtype}, for which most of Adam's steps are too small: train "
+                "after model.float(); precision='bfloat16' then computes in 16 bits where it can"
+            )
         weight.data = weight.data.contiguous()  # itself, where it is so already
 
 
@@ -123,14 +129,12 @@ def steps_an_epoch(dataset: HasSplit, batch_size: int) -> int:
     return max(1, int(np.count_nonzero(as_dataset(dataset).train.lengths)) // batch_size)
 
 
-def optimizer_for(model: SequenceModel, options: TrainingOptions) -> torch.optim.Adam | RowwiseAdam:
+def optimizer_for(model: SequenceModel, options: TrainingOptions) -> Adam | RowwiseAdam:
     """Adam for all weights, or row by row for the embedding tables."""
     rate, betas, epsilon = options.learning_rate, options.betas, options.epsilon
     if options.tables == "sparse":
         return RowwiseAdam(model, rate, betas, epsilon, model.l2_reg)
-    return torch.optim.Adam(
-        model.parameters(), rate, betas, epsilon, weight_decay=model.l2_reg, fused=True
-    )
+    return Adam(model.parameters(), rate, betas, epsilon, model.l2_reg)
 
 
 class _GeneratorState:
@@ -141,7 +145,7 @@ class _GeneratorState:
 
 
 def _states(
-    optimizer: torch.optim.Adam | RowwiseAdam,
+    optimizer: Adam | RowwiseAdam,
     source: WarpSampler | ForeignSampler,
     draws: Draws,
 ) -> dict[str, Any]:
@@ -232,8 +236,8 @@ def _agree(
 def _advice(model: SequenceModel, options: TrainingOptions) -> Any:
     return says_what_to_lower(
         "training",
-        "halve batch_size; else lower seq_max_len, take a loss with negatives, or "
-        "precision='bfloat16'",
+        "halve batch_size; else lower seq_max_len, take a loss with fewer negatives (cross-entropy "
+        "scores every item), or precision='bfloat16'",
         batch_size=options.batch_size,
         seq_max_len=model.seq_max_len,
         loss=options.objective,

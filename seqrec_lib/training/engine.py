@@ -6,7 +6,6 @@ fast step on a CPU to the same gradients, `parallel` the step of several process
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Self
 
 import torch
@@ -39,7 +38,8 @@ class LossSum(nn.Module):
         query, shift = encoded(self.model, seq, users, rows)  # (B·T, D), (B·T,)
         shift = None if shift is None else shift.float()
         weight, target = self.model.output_embedding, batch.pos.view(-1)
-        return self.loss.total(query.float(), shift, weight, target, negatives.flatten(0, 1))
+        with torch.autocast(seq.device.type, enabled=False):  # the loss is in float32
+            return self.loss.total(query.float(), shift, weight, target, negatives.flatten(0, 1))
 
 
 class PaddedEngine:
@@ -65,9 +65,7 @@ class PaddedEngine:
     ) -> None:
         self.model, self.precision, self.ambient = model, precision, ambient
         self.loss_sum = LossSum(model, loss, generator, rows)
-        self._sum: Callable[..., Tensor] = self.loss_sum
-        if compiled:
-            self._sum = torch.compile(self.loss_sum)
+        self._sum = torch.compile(self.loss_sum) if compiled else self.loss_sum
 
     def __enter__(self) -> Self:
         return self

@@ -126,7 +126,7 @@ class WarpSampler:
         """SSE-PT++: where the window of T+1 items ends, when it may start early; (B,) → (B,)."""
         draws: Any = {"generator": self.generator, "device": self.generator.device}
         earlier = (end - first - self.maxlen - 1).clamp_(min=0)  # how many starts before the last
-        slides = torch.rand(len(first), **draws) < self.window_probability
+        slides = torch.rand(len(first), **draws, dtype=torch.float32) < self.window_probability
         place = torch.rand(len(first), **draws, dtype=torch.float64)
         back = earlier - (place * earlier).long()  # 1..earlier windows before the last one
         return torch.where(slides & (earlier > 0), end - back, end)

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from seqrec_lib.network.model import SequenceModel
+from seqrec_lib.training.adam import Adam
 from seqrec_lib.training.engine import PaddedEngine
 from seqrec_lib.training.losses import GBCE, CrossEntropy, Loss, SampledSoftmax
 from seqrec_lib.training.packed_engine import PackedEngine
@@ -166,7 +167,7 @@ class RowwiseAdam:
         tables = [layer.weight for layer in tables_of(model).values()]
         large = {id(weight) for weight in tables}
         rest = [weight for weight in model.parameters() if id(weight) not in large]
-        self._dense = torch.optim.Adam(rest, lr=lr, betas=betas, eps=eps, fused=True)
+        self._dense = Adam(rest, lr, betas, eps, 0.0)
         self._sparse = torch.optim.SparseAdam(tables, lr=lr, betas=betas, eps=eps)
 
     @property

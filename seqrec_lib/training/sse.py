@@ -85,7 +85,7 @@ class SSE:
 
 
 def _uniform(like: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.rand(like.shape, generator=generator, device=like.device)
+    return torch.rand(like.shape, generator=generator, device=like.device, dtype=torch.float32)
 
 
 def _any_id(like: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -140,10 +140,7 @@ def test_the_stamp_is_that_of_all_sources(tmp_path, monkeypatch):
     """numba alone looks at the file of a loop, and not at those of the loops inside it."""
     stamp = compiling._stamp()
     for source in compiling._HERE.glob("*.py"):
-        text = source.read_text("utf-8")
-        (tmp_path / source.name).write_text(text, "utf-8")
-        has_loops = "@exact" in text or "@sums" in text or "@compiled" in text
-        assert has_loops == source.name.endswith("kernels.py")
+        (tmp_path / source.name).write_bytes(source.read_bytes())
     monkeypatch.setattr(compiling, "_HERE", tmp_path)
     monkeypatch.setattr(compiling, "_stamp", compiling._stamp.__wrapped__)
     assert compiling._stamp() == stamp

@@ -15,7 +15,7 @@ from seqrec_lib.models.recommenders import SASREC
 from seqrec_lib.training import choice, gpu
 from seqrec_lib.training.engine import PaddedEngine
 from seqrec_lib.training.gpu import CapturedEngine, TF32Engine
-from seqrec_lib.training.losses import BCE, CrossEntropy, SampledSoftmax
+from seqrec_lib.training.losses import BCE, LOSSES, CrossEntropy, SampledSoftmax, as_loss
 from seqrec_lib.training.options import TrainingOptions
 from seqrec_lib.training.sse import SSE
 
@@ -162,6 +162,21 @@ def test_a_model_that_cannot_be_recorded_is_named():
     batch = tiny.batch_of([2, 3])
     with pytest.raises(RuntimeError, match=r"captured=True.*SASREC.*leave captured out.*not p"):
         CapturedEngine(run, fails).step(batch, batch.neg.unsqueeze(2))
+
+
+# bfloat16 -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_bfloat16_is_close_to_float32_for_every_loss(make, name):
+    model, loss, batch = tiny.stir(make(), scale=0.2), as_loss(name), tiny.batch_of([3, 5, 6, 1])
+    wrong = batch.neg.unsqueeze(2).expand(-1, -1, max(1, loss.negatives)).contiguous()
+    right = PaddedEngine(model, loss, generator()).step(batch, wrong)
+    expected = model.item_embedding_layer.weight.grad.clone()
+    found = PaddedEngine(model, loss, generator(), torch.bfloat16).step(batch, wrong)
+    error = (model.item_embedding_layer.weight.grad - expected).abs().max()
+    assert float(found) == pytest.approx(float(right), rel=0.02)
+    assert 0 < float(error) < 0.1 * float(expected.abs().max())
 
 
 # TF32 ---------------------------------------------------------------------------------------------

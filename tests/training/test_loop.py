@@ -10,6 +10,7 @@ import torch
 from small_runs import Foreign, broken, equal, sampler_of, trained
 
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.training.adam import Adam
 from seqrec_lib.training.losses import BCE, LOSSES
 
 # Same seed, same bits -----------------------------------------------------------------------------
@@ -228,7 +229,7 @@ def test_threads_and_their_number_are_as_before(make):
 @pytest.mark.parametrize("tables", ["dense", "sparse"])
 def test_a_schedule_sets_the_rate_of_every_later_step(make, tables, monkeypatch):
     seen = {}
-    for kind in (torch.optim.Adam, torch.optim.SparseAdam):
+    for kind in (Adam, torch.optim.SparseAdam):
 
         def step(self, *arguments, step=kind.step, name=kind.__name__):
             seen.setdefault(name, []).append({group["lr"] for group in self.param_groups})

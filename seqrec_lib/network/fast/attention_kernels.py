@@ -11,7 +11,18 @@ from __future__ import annotations
 import numpy as np
 
 from seqrec_lib.network.fast.kernels import Array, exact, random_bytes, sums
-from seqrec_lib.network.fast.products import copy_back, copy_rows, copy_turned, padded, product
+from seqrec_lib.network.fast.product_kernels import (
+    ADDED,
+    AS_IT_IS,
+    NEW,
+    ONE,
+    TURNED,
+    copy_back,
+    copy_rows,
+    copy_turned,
+    padded,
+    product,
+)
 
 QUERY_BLOCK = 32
 _LOG2E = np.float32(1.4426950408889634)
@@ -60,7 +71,8 @@ def _column_highest(p: Array, highest: Array) -> None:
 
     As a sum, since the compiler makes vector instructions of that and not of a comparison.
     """
-    highest[:] = p[0]
+    for i in range(p.shape[1]):
+        highest[i] = p[0, i]
     for j in range(1, p.shape[0]):
         for i in range(p.shape[1]):
             more = p[j, i] - highest[i]
@@ -70,7 +82,8 @@ def _column_highest(p: Array, highest: Array) -> None:
 @exact
 def _column_sums(p: Array, total: Array) -> None:
     """total[i] = the sum of column i."""
-    total[:] = np.float32(0)
+    for i in range(p.shape[1]):
+        total[i] = np.float32(0)
     for j in range(p.shape[0]):
         for i in range(p.shape[1]):
             total[i] += p[j, i]
@@ -89,11 +102,15 @@ def _powers(p: Array, less: Array) -> None:
 def _drop_scores(p: Array, seed: np.uint64, first: int, threshold: int, out: Array) -> None:
     """out = p (keys, queries) without what is dropped; the byte of an element is fixed by seed."""
     size = p.size
+    flat, kept = p.reshape(size), out.reshape(size)
+    if threshold == 0:
+        for j in range(size):
+            kept[j] = flat[j]
+        return
     words = np.empty((size + 7) // 8, np.uint64)
     random_bytes(seed, first, words)
     draw = words.view(np.uint8)
     limit = np.uint8(threshold)
-    flat, kept = p.reshape(size), out.reshape(size)
     for j in range(size):
         kept[j] = flat[j] if draw[j] >= limit else np.float32(0)
 
@@ -136,7 +153,7 @@ def attention_forward(
     """
     width = q.shape[1] // heads
     wide = padded(width)
-    scale, one = np.float32(1 / np.sqrt(width)), np.float32(1)
+    scale = np.float32(1 / np.sqrt(width))
     keep = np.float32(256.0 / (256 - threshold))
     longest = _longest(starts)
     keys_of, values_of = (
@@ -153,15 +170,15 @@ def attention_forward(
         for h in range(heads):
             c = h * width
             ks, vs = keys_of[: b - a], values_of[: b - a]
-            copy_rows(k, a, c, width, one, ks)
-            copy_rows(v, a, c, width, one, vs)
+            copy_rows(k, a, c, width, ONE, ks)
+            copy_rows(v, a, c, width, ONE, vs)
             for first in range(a, b, QUERY_BLOCK):
                 last = min(first + QUERY_BLOCK, b)
                 keys, queries = last - a, padded(last - first)
                 qs = asked[: width * queries].reshape(width, queries)
                 copy_turned(q, first, last, c, scale, qs)
                 p = scores[: keys * queries].reshape(keys, queries)
-                product(ks[:keys], False, qs, p, False)
+                product(ks[:keys], AS_IT_IS, qs, p, NEW)
                 _hide_future(p, first - a)
                 highest, total = column[0, :queries], column[1, :queries]
                 _column_highest(p, highest)
@@ -171,7 +188,7 @@ def attention_forward(
                     kept = after[: keys * queries].reshape(keys, queries)
                     _drop_scores(p, seed, (first * heads + h) << 20, threshold, kept)
                     p = kept
-                product(p, True, vs[:keys], result[: last - first], False)
+                product(p, TURNED, vs[:keys], result[: last - first], NEW)
                 for i in range(last - first):
                     inverse = keep / total[i]
                     for d in range(width):
@@ -202,7 +219,7 @@ def attention_backward(
     """
     width = q.shape[1] // heads
     wide = padded(width)
-    scale, one = np.float32(1 / np.sqrt(width)), np.float32(1)
+    scale = np.float32(1 / np.sqrt(width))
     keep = np.float32(256.0 / (256 - threshold))
     longest = _longest(starts)
     copies = np.empty((5, longest, wide), np.float32)
@@ -221,10 +238,11 @@ def attention_backward(
                 copies[2, : b - a],
                 copies[3, : b - a],
             )
-            copy_rows(k, a, c, width, one, ks)
-            copy_rows(v, a, c, width, one, vs)
-            dks[:] = np.float32(0)
-            dvs[:] = np.float32(0)
+            copy_rows(k, a, c, width, ONE, ks)
+            copy_rows(v, a, c, width, ONE, vs)
+            for j in range(b - a):
+                for d in range(wide):
+                    dks[j, d] = dvs[j, d] = np.float32(0)
             for first in range(a, b, QUERY_BLOCK):
                 last = min(first + QUERY_BLOCK, b)
                 keys, queries = last - a, padded(last - first)
@@ -234,29 +252,27 @@ def attention_backward(
                 turned = asked[: width * queries].reshape(width, queries)
                 norm, delta = column[0, :queries], column[1, :queries]
                 copy_turned(q, first, last, c, scale, turned)
-                product(ks[:keys], False, turned, p, False)
+                product(ks[:keys], AS_IT_IS, turned, p, NEW)
                 _hide_future(p, first - a)
-                norm[: last - first] = log_sum[h, first:last]
+                for i in range(last - first):  # assigning a slice takes a second to compile
+                    norm[i] = log_sum[h, first + i]
                 _powers(p, norm)
-                if threshold > 0:
-                    _drop_scores(p, seed, (first * heads + h) << 20, threshold, kept)
-                else:
-                    kept[:] = p
+                _drop_scores(p, seed, (first * heads + h) << 20, threshold, kept)
                 _row_dots(grad, out, first, last, c, width, delta)
                 g_block, q_block = gs[: last - first], qs[: last - first]
                 copy_rows(grad, first, c, width, keep, g_block)
                 copy_rows(q, first, c, width, scale, q_block)
-                product(kept, False, g_block, dvs[:keys], True)
+                product(kept, AS_IT_IS, g_block, dvs[:keys], ADDED)
                 copy_turned(grad, first, last, c, keep, turned)
-                product(vs[:keys], False, turned, ds, False)
+                product(vs[:keys], AS_IT_IS, turned, ds, NEW)
                 for j in range(keys):
                     for i in range(queries):
                         ds[j, i] = kept[j, i] * ds[j, i] - p[j, i] * delta[i]
-                product(ds, False, q_block, dks[:keys], True)
-                product(ds, True, ks[:keys], dqs[: last - first], False)
+                product(ds, AS_IT_IS, q_block, dks[:keys], ADDED)
+                product(ds, TURNED, ks[:keys], dqs[: last - first], NEW)
                 copy_back(dqs[: last - first], first, c, width, scale, dq)
-            copy_back(dks, a, c, width, one, dk)
-            copy_back(dvs, a, c, width, one, dv)
+            copy_back(dks, a, c, width, ONE, dk)
+            copy_back(dvs, a, c, width, ONE, dv)
 
 
 @sums

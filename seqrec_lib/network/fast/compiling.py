@@ -117,7 +117,7 @@ def _folders() -> list[Path]:
 @cache
 def _stamp() -> bytes:
     """Of the sources of all loops: one may have been compiled into another."""
-    sources = [path.read_bytes() for path in sorted(_HERE.glob("*kernels.py"))]
+    sources = [path.read_bytes() for path in sorted(_HERE.glob("*.py"))]
     return hashlib.sha256(b"\0".join([__version__.encode(), *sources])).digest()
 
 

@@ -23,9 +23,10 @@ def new(like: Tensor) -> Tensor:
     return torch.empty_like(like, memory_format=torch.contiguous_format)
 
 
-def arrays(tensors: Sequence[Tensor]) -> tuple[np.ndarray, ...]:
-    """`array` of each."""
-    return tuple(array(x) for x in tensors)
+def three(tensors: Sequence[Tensor]) -> tuple[np.ndarray, ...]:
+    """`array` of each, filled up to three of them: a loop is compiled anew for each number."""
+    mine = [array(x) for x in tensors]
+    return tuple(mine + mine[:1] * (3 - len(mine)))
 
 
 class Attention(Function):
@@ -141,7 +142,7 @@ class Linear(Function):
     def forward(ctx: Any, x: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
         weights, biases = parameters[::2], parameters[1::2]
         outs = tuple(x.new_empty(len(x), len(weight)) for weight in weights)
-        linear_kernels.linear(array(x), arrays(weights), arrays(biases), arrays(outs))
+        linear_kernels.linear(array(x), len(weights), three(weights), three(biases), three(outs))
         ctx.save_for_backward(x, *weights)
         return outs
 
@@ -153,11 +154,12 @@ class Linear(Function):
         dbiases = [x.new_zeros(len(weight)) for weight in weights]
         linear_kernels.linear_backward(
             array(x),
-            arrays(weights),
-            arrays(grads),
+            len(weights),
+            three(weights),
+            three(grads),
             dx.numpy(),
-            arrays(dweights),
-            arrays(dbiases),
+            three(dweights),
+            three(dbiases),
         )
         return dx, *[part for pair in zip(dweights, dbiases, strict=True) for part in pair]
 

@@ -3,7 +3,7 @@
 A matrix product of thousands of rows with a matrix as narrow as a model's is over before its rows
 have come from memory. One operation at a time reads and writes them again and again: for the bias,
 the ReLU, dropout, the residual, and most of all for the gradients. Here a slice of rows is taken
-through all of it before the next one is touched; `products` multiplies what is in the cache.
+through all of it before the next one is touched; `product_kernels` multiplies what is in the cache.
 
 Written like `kernels`, which has the rules; masks of dropout are the bytes of its `drop`, for the
 same seed. Matrices are (out, in), as torch's linear layers hold them.
@@ -14,10 +14,21 @@ from __future__ import annotations
 import numpy as np
 
 from seqrec_lib.network.fast.kernels import Array, exact, random_bytes, sums
-from seqrec_lib.network.fast.products import copy_back, copy_rows, copy_turned, padded, product
+from seqrec_lib.network.fast.product_kernels import (
+    ADDED,
+    AS_IT_IS,
+    FIRST,
+    NEW,
+    ONE,
+    TURNED,
+    copy_back,
+    copy_rows,
+    copy_turned,
+    padded,
+    product,
+)
 
 SLICE = 64  # rows: with a width of 50 an array of them takes 14 KB; a multiple of 8, see _bytes
-_ONE = np.float32(1)
 
 
 @exact
@@ -32,9 +43,9 @@ def _whole(weight: Array, turned: bool) -> Array:
     rows, columns = (weight.shape[1], weight.shape[0]) if turned else weight.shape
     out = np.empty((rows, padded(columns)), np.float32)
     if turned:
-        copy_turned(weight, 0, weight.shape[0], 0, _ONE, out)
+        copy_turned(weight, FIRST, weight.shape[0], FIRST, ONE, out)
     else:
-        copy_rows(weight, 0, 0, columns, _ONE, out)
+        copy_rows(weight, FIRST, FIRST, columns, ONE, out)
     return out
 
 
@@ -51,16 +62,23 @@ def _add_columns(x: Array, total: Array) -> None:
 
 @exact
 def linear(
-    x: Array, weights: tuple[Array, ...], biases: tuple[Array, ...], outs: tuple[Array, ...]
+    x: Array,
+    maps: int,
+    weights: tuple[Array, ...],
+    biases: tuple[Array, ...],
+    outs: tuple[Array, ...],
 ) -> None:
-    """outs[i] = x weights[i]ᵀ + biases[i]: x (N, D), weights (C, D), outs (N, C)."""
-    turned = [_whole(weight, True) for weight in weights]
+    """outs[i] = x weights[i]ᵀ + biases[i]: x (N, D), weights (C, D), outs (N, C).
+
+    Only the first `maps` of the tuples are looked at, so that one compiled form serves all numbers.
+    """
+    turned = [_whole(weights[i], TURNED) for i in range(maps)]
     room = np.empty((min(SLICE, x.shape[0]), padded(weights[0].shape[0])), np.float32)
     for first in range(0, x.shape[0], SLICE):
         last = min(first + SLICE, x.shape[0])
         y = room[: last - first]
-        for i in range(len(weights)):
-            product(x[first:last], False, turned[i], y, False)
+        for i in range(maps):
+            product(x[first:last], AS_IT_IS, turned[i], y, NEW)
             bias, out = biases[i], outs[i]
             for t in range(last - first):
                 source, target = y[t], out[first + t]
@@ -71,6 +89,7 @@ def linear(
 @exact
 def linear_backward(
     x: Array,
+    maps: int,
     weights: tuple[Array, ...],
     grads: tuple[Array, ...],
     dx: Array,
@@ -81,20 +100,20 @@ def linear_backward(
     width, wide, hidden = x.shape[1], padded(x.shape[1]), weights[0].shape[0]
     rows = min(SLICE, x.shape[0])
     xs_room, dx_room = np.empty((rows, wide), np.float32), np.empty((rows, wide), np.float32)
-    whole = [_whole(weight, False) for weight in weights]
-    totals = np.zeros((len(weights), hidden, wide), np.float32)
+    whole = [_whole(weights[i], AS_IT_IS) for i in range(maps)]
+    totals = np.zeros((maps, hidden, wide), np.float32)
     for first in range(0, x.shape[0], SLICE):
         last = min(first + SLICE, x.shape[0])
         xs, dxs = xs_room[: last - first], dx_room[: last - first]
-        copy_rows(x, first, 0, width, _ONE, xs)
-        for i in range(len(weights)):
+        copy_rows(x, first, FIRST, width, ONE, xs)
+        for i in range(maps):
             g = grads[i][first:last]
-            product(g, False, whole[i], dxs, i > 0)
-            product(g, True, xs, totals[i], True)
+            product(g, AS_IT_IS, whole[i], dxs, i > 0)
+            product(g, TURNED, xs, totals[i], ADDED)
             _add_columns(g, dbiases[i])
-        copy_back(dxs, first, 0, width, _ONE, dx)
-    for i in range(len(weights)):
-        copy_back(totals[i], 0, 0, width, _ONE, dweights[i])
+        copy_back(dxs, first, FIRST, width, ONE, dx)
+    for i in range(maps):
+        copy_back(totals[i], FIRST, FIRST, width, ONE, dweights[i])
 
 
 @exact
@@ -160,17 +179,17 @@ def feed_forward(
     rows = min(SLICE, x.shape[0])
     words = np.zeros(SLICE // 8 * max(width, hidden), np.uint64)
     draw = words.view(np.uint8)
-    turned1, turned2 = _whole(w1, True), _whole(w2, True)
+    turned1, turned2 = _whole(w1, TURNED), _whole(w2, TURNED)
     between = np.empty((rows, padded(hidden)), np.float32)
     outer = np.empty((rows, padded(width)), np.float32)
     for first in range(0, x.shape[0], SLICE):
         last = min(first + SLICE, x.shape[0])
         h, y = between[: last - first], outer[: last - first]
-        product(x[first:last], False, turned1, h, False)
+        product(x[first:last], AS_IT_IS, turned1, h, NEW)
         if threshold > 0:
             _bytes(seeds[0], first * hidden, words[: SLICE // 8 * hidden])
         _relu_drop(h, b1, draw, threshold, inner[first:last])
-        product(h, False, turned2, y, False)
+        product(h, AS_IT_IS, turned2, y, NEW)
         if threshold > 0:
             _bytes(seeds[1], first * width, words[: SLICE // 8 * width])
         _drop_add(y, b2, draw, threshold, x[first:last], residual, out[first:last])
@@ -225,7 +244,7 @@ def feed_forward_backward(
     draw = words.view(np.uint8)
     room = np.zeros((3, rows, wide), np.float32)
     inside = np.zeros((2, rows, wide_inside), np.float32)
-    whole1, whole2 = _whole(w1, False), _whole(w2, False)
+    whole1, whole2 = _whole(w1, AS_IT_IS), _whole(w2, AS_IT_IS)
     total1 = np.zeros((hidden, wide), np.float32)
     total2 = np.zeros((width, wide_inside), np.float32)
     for first in range(0, x.shape[0], SLICE):
@@ -236,18 +255,18 @@ def feed_forward_backward(
         if threshold > 0:
             _bytes(seed, first * width, words)
         _drop_gradient(grad[first:last], draw, threshold, dy)
-        copy_rows(inner, first, 0, hidden, _ONE, hs)
-        copy_rows(x, first, 0, width, _ONE, xs)
+        copy_rows(inner, first, FIRST, hidden, ONE, hs)
+        copy_rows(x, first, FIRST, width, ONE, xs)
         _add_columns(dy, db2)
-        product(dy, True, hs, total2, True)
-        product(dy, False, whole2, dh, False)
+        product(dy, TURNED, hs, total2, ADDED)
+        product(dy, AS_IT_IS, whole2, dh, NEW)
         _where_alive(dh, hs, keep)
         _add_columns(dh, db1)
-        product(dh, True, xs, total1, True)
-        product(dh, False, whole1, dxs, False)
+        product(dh, TURNED, xs, total1, ADDED)
+        product(dh, AS_IT_IS, whole1, dxs, NEW)
         for t in range(n):
             source, more, target = dxs[t], grad[first + t], dx[first + t]
             for d in range(width):
                 target[d] = source[d] + residual * more[d]
-    copy_back(total1, 0, 0, width, _ONE, dw1)
-    copy_back(total2, 0, 0, hidden, _ONE, dw2)
+    copy_back(total1, FIRST, FIRST, width, ONE, dw1)
+    copy_back(total2, FIRST, FIRST, hidden, ONE, dw2)

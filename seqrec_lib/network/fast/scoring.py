@@ -20,7 +20,8 @@ def packed_last_state(model: Any, users: Tensor | None, seq: Tensor) -> Tensor:
     real = seq != 0
     real[:, -1] = True  # a sequence has at least one row; an empty history's is replaced below
     lengths = real.sum(dim=1)
-    out = torch.empty(len(seq), model.layer_normalization.gamma.shape[1])
+    beta = model.layer_normalization.beta.detach()
+    out = beta.new_empty(len(seq), beta.shape[1])
     inference = torch.is_inference_mode_enabled()
 
     def work(share: Sequence[slice]) -> None:
@@ -37,7 +38,7 @@ def packed_last_state(model: Any, users: Tensor | None, seq: Tensor) -> Tensor:
     with CoreThreads() as cores:
         cores.map(work, _slices(lengths))
     # The encoder leaves 0 at padding, which the last normalisation turns into its beta.
-    return torch.where(seq[:, -1:] == 0, model.layer_normalization.beta[-1], out)
+    return torch.where(seq[:, -1:] == 0, beta[-1], out)
 
 
 def _slices(lengths: Tensor) -> list[slice]:

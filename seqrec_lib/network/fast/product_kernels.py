@@ -43,6 +43,10 @@ ROWS = 4  # of a tile
 _NUMBER, _INDEX = ir.FloatType(), ir.IntType(64)
 _VECTOR = ir.VectorType(_NUMBER, LANES)
 _ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
+# Of NumPy, since numba compiles a function once more for each constant of Python that it gets.
+AS_IT_IS, TURNED = np.bool_(False), np.bool_(True)
+NEW, ADDED = np.bool_(False), np.bool_(True)
+FIRST, ONE = np.int64(0), np.float32(1)
 _FUSED = ("contract",)  # a product and a sum may be one instruction, rounded once
 
 
@@ -65,25 +69,12 @@ def _tile(rows: int, vectors: int) -> Any:
             context.make_array(signature.args[n])(context, builder, x)
             for n, x in ((0, a), (3, b), (4, out))
         )
-        lines = [builder.add(i, _INDEX(r)) for r in range(rows)]
-        columns = [builder.add(j, _INDEX(LANES * v)) for v in range(vectors)]
-        sums = [[cgutils.alloca_once_value(builder, _ZERO) for _ in columns] for _ in lines]
-        with cgutils.for_range(builder, depth) as loop:
-            below = builder.mul(loop.index, builder.extract_value(b.shape, 1))
-            right = [_load(builder, b, builder.add(below, c)) for c in columns]
-            for line, line_sums in zip(lines, sums, strict=True):
-                place = builder.add(builder.mul(line, row), builder.mul(loop.index, step))
-                left = _everywhere(builder, builder.load(builder.gep(a.data, [place])))
-                for vector, total in zip(right, line_sums, strict=True):
-                    term = builder.fmul(left, vector, flags=_FUSED)
-                    builder.store(builder.fadd(builder.load(total), term, flags=_FUSED), total)
-        for line, line_sums in zip(lines, sums, strict=True):
-            start = builder.mul(line, builder.extract_value(out.shape, 1))
-            for c, total in zip(columns, line_sums, strict=True):
-                place = builder.add(start, c)
-                before = builder.select(add, _load(builder, out, place), _ZERO)
-                more = builder.fadd(builder.load(total), before)
-                builder.store(more, _pointer(builder, out, place), align=4)
+        width = builder.extract_value(b.shape, 1)
+        start = builder.add(builder.mul(i, width), j)
+        left = builder.gep(a.data, [builder.mul(i, row)])
+        right, result = builder.gep(b.data, [j]), builder.gep(out.data, [start])
+        tile = _tile_function(builder.module, rows, vectors)
+        builder.call(tile, [left, row, step, right, result, width, depth, add])
         return context.get_dummy_value()
 
     @intrinsic
@@ -106,14 +97,45 @@ def _tile(rows: int, vectors: int) -> Any:
     return tile
 
 
-def _pointer(builder: Any, array: Any, place: Any) -> Any:
-    """The address of the vector that begins at number `place` of an array."""
-    return builder.bitcast(builder.gep(array.data, [place]), _VECTOR.as_pointer())
+def _tile_function(module: Any, rows: int, vectors: int) -> Any:
+    """The function of the compiler below that adds up a tile; it is written once into a module.
+
+    A function, not code at the place of the call: there are two dozen of these, and each copy would
+    be compiled again.
+    """
+    name, numbers = f"seqrec_tile_{rows}_{vectors}", _NUMBER.as_pointer()
+    if name in module.globals:
+        return module.globals[name]
+    kinds = (numbers, _INDEX, _INDEX, numbers, numbers, _INDEX, _INDEX, ir.IntType(1))
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
+    function.linkage = "linkonce_odr"  # where modules are put together, one of them stays
+    function.attributes.add("noinline")
+    a, row, step, b, out, width, depth, add = function.args
+    builder = ir.IRBuilder(function.append_basic_block())
+    lines = [builder.mul(row, _INDEX(r)) for r in range(rows)]
+    sums = [[cgutils.alloca_once_value(builder, _ZERO) for _ in range(vectors)] for _ in lines]
+    with cgutils.for_range(builder, depth) as loop:
+        right = _vectors(builder, b, builder.mul(loop.index, width), vectors)
+        along = builder.mul(loop.index, step)
+        for line, line_sums in zip(lines, sums, strict=True):
+            place = builder.gep(a, [builder.add(line, along)])
+            left = _everywhere(builder, builder.load(place))
+            for vector, total in zip(right, line_sums, strict=True):
+                term = builder.fmul(left, builder.load(vector, align=4), flags=_FUSED)
+                builder.store(builder.fadd(builder.load(total), term, flags=_FUSED), total)
+    for r, line_sums in enumerate(sums):
+        places = _vectors(builder, out, builder.mul(width, _INDEX(r)), vectors)
+        for place, total in zip(places, line_sums, strict=True):
+            before = builder.select(add, builder.load(place, align=4), _ZERO)
+            builder.store(builder.fadd(builder.load(total), before), place, align=4)
+    builder.ret_void()
+    return function
 
 
-def _load(builder: Any, array: Any, place: Any) -> Any:
-    """The vector there."""
-    return builder.load(_pointer(builder, array, place), align=4)
+def _vectors(builder: Any, numbers: Any, first: Any, count: int) -> list[Any]:
+    """The addresses of so many vectors side by side, from number `first` on."""
+    places = [builder.add(first, _INDEX(LANES * v)) for v in range(count)]
+    return [builder.bitcast(builder.gep(numbers, [p]), _VECTOR.as_pointer()) for p in places]
 
 
 def _everywhere(builder: Any, number: Any) -> Any:

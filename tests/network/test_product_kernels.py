@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from seqrec_lib.network.fast import products
-from seqrec_lib.network.fast.products import LANES, ROWS, padded, product
+from seqrec_lib.network.fast import product_kernels
+from seqrec_lib.network.fast.product_kernels import LANES, ROWS, padded, product
 
 SIZES = [1, 2, 3, 4, 5, 8, 13]  # whole tiles have 4 rows, and what is left has one
 
@@ -56,9 +56,9 @@ def test_widths_are_rounded_up_to_whole_vectors():
 def test_copies_fill_what_is_beyond_with_zeros():
     x = np.arange(12, dtype=np.float32).reshape(3, 4)
     out = np.full((2, 5), np.nan, np.float32)
-    products.copy_rows(x, 1, 2, 2, np.float32(10), out)
+    product_kernels.copy_rows(x, 1, 2, 2, np.float32(10), out)
     assert out.tolist() == [[60, 70, 0, 0, 0], [100, 110, 0, 0, 0]]
-    products.copy_turned(x, 1, 3, 2, np.float32(1), out)
+    product_kernels.copy_turned(x, 1, 3, 2, np.float32(1), out)
     assert out.tolist() == [[6, 10, 0, 0, 0], [7, 11, 0, 0, 0]]
-    products.copy_back(out, 1, 1, 2, np.float32(2), x)
+    product_kernels.copy_back(out, 1, 1, 2, np.float32(2), x)
     assert x.tolist() == [[0, 1, 2, 3], [4, 12, 20, 7], [8, 14, 22, 11]]
