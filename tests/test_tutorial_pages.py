@@ -167,7 +167,7 @@ def tutorial(tmp_path_factory):
     write(
         folder / "00_look.ipynb",
         new_markdown_cell("# Look"),
-        new_code_cell(f"{LOOK_AROUND}time.sleep(9)", outputs=committed),
+        new_code_cell(f"{LOOK_AROUND}time.sleep(3)", outputs=committed),
     )
     write(
         folder / "01_fail.ipynb",
@@ -188,12 +188,13 @@ def tutorial(tmp_path_factory):
         "SEQREC_DATA": str(top),
         "SEQREC_PROFILE": "full",
     }
+    options = ["--folder", str(folder), "--out", str(top / "build"), "--silence", "0.5"]
     done = subprocess.run(
-        [sys.executable, str(RUNNER), "--folder", str(folder), "--out", str(top / "build")],
+        [sys.executable, str(RUNNER), *options],
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert {path: path.read_bytes() for path in folder.rglob("*.ipynb")} == before
     return top, done

@@ -30,7 +30,6 @@ from pages import write_pages, write_texts
 
 NOTEBOOKS = Path(__file__).resolve().parents[1]
 NUMBERED = "[0-9][0-9]_*.ipynb"
-SILENCE = 8  # seconds without a word, at most
 
 
 class ThisInterpreter(KernelSpecManager):
@@ -51,6 +50,7 @@ class Plan:
     out: Path  # where the pages go
     environment: dict[str, str]  # of the kernels
     cell_timeout: int  # seconds
+    silence: float  # seconds without a word, at most
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def run_all(plan: Plan, jobs: int, texts: Sequence[tuple[str, str, str]]) -> lis
         waiting = {pool.submit(run, plan, name, begun): name for name in plan.names}
         try:
             while waiting:
-                done, _ = wait(waiting, timeout=SILENCE, return_when=FIRST_COMPLETED)
+                done, _ = wait(waiting, timeout=plan.silence, return_when=FIRST_COMPLETED)
                 now = time.perf_counter()
                 for task in sorted(done, key=waiting.__getitem__):
                     name = waiting.pop(task)
@@ -224,6 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--profile", default="smoke", help="SEQREC_PROFILE (default: smoke)")
     parser.add_argument("--jobs", type=int, default=2, help="notebooks that run at once")
     parser.add_argument("--cell-timeout", type=int, default=120, help="seconds")
+    parser.add_argument("--silence", type=float, default=8, help="seconds without a word, at most")
     options = parser.parse_args(arguments)
 
     names = [n for n in find_notebooks(options.folder) if options.only in n]
@@ -231,7 +232,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no notebook like *{options.only}*.ipynb in {options.folder}", file=sys.stderr)
         return 1
     environment = kernel_environment(options.out.resolve(), options.profile, options.jobs)
-    plan = Plan(options.folder, names, options.out, environment, options.cell_timeout)
+    plan = Plan(
+        options.folder, names, options.out, environment, options.cell_timeout, options.silence
+    )
 
     print(
         f"Running {len(names)} notebooks on the built-in sample, {options.jobs} at a time; nothing "

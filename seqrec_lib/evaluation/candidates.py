@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.checks import positive
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
@@ -63,35 +64,29 @@ def sampled_candidates(
         replace: False: no negative comes twice for a user.
         popularity_weighted: draw by how often an item occurs in training. Items that never do are
             not drawn.
-        exclude_seen: False: what the user has in training may be drawn, too. For data where users
-            come back to the same items: see `PersonalPopularity`.
-        as_released: the rule of the authors' code to the letter: draws may hit the target itself,
-            ties count in favour of the target, and at most 10,000 users are evaluated, drawn at
-            random. The options above must have their defaults.
+        exclude_seen: False: training items may be drawn, too; see `PersonalPopularity`.
+        as_released: the rule of the authors' code to the letter: draws may hit the target, ties
+            count in its favour, and at most 10,000 users are evaluated, drawn at random. The
+            options above must have their defaults.
 
     Raises:
-        ValueError: unknown split; options that contradict each other; a user with too few items
-            left to draw from, who is named. A user who has every item is left out, and a
-            UserWarning names that user.
+        ValueError: unknown split; contradictory options; a user with too few items left to draw
+            from, who is named. Users with every item are left out, with a UserWarning.
     """
-    if num_negatives < 1:
-        raise ValueError(f"num_negatives must be at least 1, got {num_negatives}")
+    positive("num_negatives", num_negatives)
     _check_options(exclude_valid, replace, popularity_weighted, as_released, exclude_seen)
-    dataset = as_dataset(dataset)
+    dataset, generator = as_dataset(dataset), torch.Generator().manual_seed(seed)
     targets = dataset.targets(split)
-    generator = torch.Generator().manual_seed(seed)
     users = _evaluated_users(targets, as_released, generator)
-    excluded = [] if as_released else [targets]
     seen = dataset.history(split) if exclude_valid else dataset.train
-    seen = seen if exclude_seen else seen.without_last(seen.lengths)  # or nothing
+    seen = seen if exclude_seen else seen.without_last(seen.lengths)  # of nothing
+    excluded = [] if as_released else [targets]
     unseen = _unseen(dataset, seen, excluded, replace, popularity_weighted)
     users, left_out = with_competitors(users, unseen.count(users))
-    items = torch.empty(len(users), 1 + num_negatives, dtype=torch.int64)
-    items[:, 0] = torch.from_numpy(targets)[users]
     how = {"replace": replace} if isinstance(unseen, WeightedComplement) else {}
-    for start in range(0, len(users), _USERS_AT_ONCE):
-        part = slice(start, start + _USERS_AT_ONCE)
-        items[part, 1:] = unseen.draw(users[part], num_negatives, generator, **how)
+    parts = users.split(_USERS_AT_ONCE)
+    drawn = [unseen.draw(part, num_negatives, generator, **how) for part in parts]
+    items = torch.cat([torch.from_numpy(targets)[users].unsqueeze(1), torch.cat(drawn)], dim=1)
     protocol = {
         "protocol": "sampled",
         "split": split,
@@ -102,10 +97,9 @@ def sampled_candidates(
         "validation item": "left out" if exclude_valid else "may be drawn",
         "ties": "for the target" if as_released else "random order",
         "as released": as_released,
-        **({} if exclude_seen else {"history": "may be drawn"}),
         **said_of_targets(dataset, split, exclude_seen),
         **left_out,
-    }
+    } | ({} if exclude_seen else {"history": "may be drawn"})
     return Candidates(users, items, protocol)
 
 

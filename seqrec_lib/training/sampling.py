@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.able import with_negatives
 from seqrec_lib.common.checks import positive, probability
 from seqrec_lib.common.randomness import make_generator, moved
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.data.unseen import Complement
-from seqrec_lib.training.able import with_negatives
 
 
 class Batch(NamedTuple):
@@ -80,7 +80,7 @@ class WarpSampler:
             raise ValueError("no user has 2 training items: there is nothing to predict from")
         self.negatives, self._unseen = negatives, Complement(sequences, itemnum)
         if negatives:
-            able = with_negatives(able, self._unseen)
+            able = with_negatives(able, self._unseen.count(torch.from_numpy(able)), itemnum)
         self._users = torch.from_numpy(able)
         self._items = torch.from_numpy(sequences.items)
         self._starts = torch.from_numpy(sequences.starts)

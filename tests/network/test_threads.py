@@ -6,58 +6,8 @@ import time
 
 import pytest
 import torch
-from threadpoolctl import threadpool_limits
 
-from seqrec_lib.network.fast import threads
 from seqrec_lib.network.fast.threads import CoreThreads
-
-
-def blas_threads() -> set[int]:
-    return {library["num_threads"] for library in threads._blas().info() if is_blas(library)}
-
-
-def is_blas(library: dict) -> bool:
-    return library["user_api"] == "blas"
-
-
-@pytest.fixture
-def two():
-    """BLAS at two threads, on however small a machine; the number is read back where it is set."""
-    threads._blas()
-    with threadpool_limits(2, user_api="blas"):
-        if blas_threads() != {2}:
-            pytest.skip("the BLAS here takes no other number of threads")
-        yield
-
-
-def test_products_inside_have_one_thread_and_all_is_put_back(two):
-    before = torch.get_num_threads()
-    with CoreThreads(2) as cores:
-        assert blas_threads() == {1}
-        assert cores.map(lambda _: torch.get_num_threads(), [0, 1]) == [1, 1]
-    assert (blas_threads(), torch.get_num_threads()) == ({2}, before)
-
-
-def test_it_is_put_back_after_an_error(two):
-    with pytest.raises(ZeroDivisionError), CoreThreads(1):
-        raise ZeroDivisionError
-    assert blas_threads() == {2}
-
-
-def test_the_last_of_two_blocks_puts_it_back(two):
-    first, second = CoreThreads(1), CoreThreads(1)
-    first.__enter__()
-    second.__enter__()
-    first.__exit__()
-    assert blas_threads() == {1}
-    second.__exit__()
-    assert blas_threads() == {2}
-
-
-def in_a_new_thread() -> int:
-    """What torch uses in a thread that starts now."""
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        return pool.submit(torch.get_num_threads).result()
 
 
 @pytest.fixture
@@ -66,6 +16,34 @@ def three():
     torch.set_num_threads(3)
     yield
     torch.set_num_threads(before)
+
+
+def test_products_inside_have_one_thread_and_all_is_put_back(three):
+    with CoreThreads(2) as cores:
+        assert cores.map(lambda _: torch.get_num_threads(), [0, 1]) == [1, 1]
+    assert torch.get_num_threads() == 3
+
+
+def test_it_is_put_back_after_an_error(three):
+    with pytest.raises(ZeroDivisionError), CoreThreads(1):
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == 3
+
+
+def test_the_last_of_two_blocks_puts_it_back(three):
+    first, second = CoreThreads(1), CoreThreads(1)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__()
+    assert torch.get_num_threads() == 1
+    second.__exit__()
+    assert torch.get_num_threads() == 3
+
+
+def in_a_new_thread() -> int:
+    """What torch uses in a thread that starts now."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return pool.submit(torch.get_num_threads).result()
 
 
 def test_many_threads_at_once_leave_torchs_number_as_it_was(three):
@@ -93,7 +71,7 @@ def test_a_block_inside_a_block(three):
     assert torch.get_num_threads() == in_a_new_thread() == 3
 
 
-def test_the_stop_button_twice_puts_all_back(three, two, monkeypatch):
+def test_the_stop_button_twice_puts_all_back(three, monkeypatch):
     """The second one comes while the threads are waited for."""
 
     def stopped(self, wait=True, cancel_futures=False):
@@ -106,4 +84,3 @@ def test_the_stop_button_twice_puts_all_back(three, two, monkeypatch):
         with pytest.raises(KeyboardInterrupt), CoreThreads(2):
             raise KeyboardInterrupt
     assert torch.get_num_threads() == in_a_new_thread() == 3
-    assert blas_threads() == {2}

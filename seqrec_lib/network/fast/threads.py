@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -10,20 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
 
 import torch
-from threadpoolctl import ThreadpoolController
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 
 class _OneThread:
-    """While a block of `CoreThreads` is open anywhere, torch and BLAS have one thread a call.
+    """While a block of `CoreThreads` is open anywhere, torch has one thread a call.
 
-    torch's own threads would divide every small operation among the cores, and so would scipy's
-    BLAS, which the compiled loops call, while the other core's thread does the same. Both numbers
-    are settings of the process: the first block notes and changes them, and each block puts torch's
-    back for its own thread, the last one for all. So what was before is there after, in whichever
-    order blocks of several threads end.
+    torch's own threads would divide every small operation among the cores, while the other core's
+    thread does the same. Their number is a setting of the process that each thread copies: the
+    first block notes and changes it, and each block puts it back for its own thread, the last one
+    for all. So what was before is there after, in whichever order blocks of several threads end.
 
     A forked child has none of its parent's threads, and OpenMP, which torch's own come from, waits
     for them for ever. So there torch keeps one thread; `CoreThreads(count)` has others.
@@ -53,7 +50,6 @@ class _OneThread:
         with self._lock:
             if self._open == 0:
                 self._torch = torch.get_num_threads()
-                self._blas = _blas().limit(limits=1, user_api="blas")
             self._open += 1
             self._mine.open = getattr(self._mine, "open", 0) + 1
             torch.set_num_threads(1)
@@ -64,16 +60,6 @@ class _OneThread:
             self._mine.open -= 1
             if self._mine.open == 0:
                 torch.set_num_threads(self._torch)
-            if self._open == 0:
-                self._blas.restore_original_limits()
-
-
-@functools.cache
-def _blas() -> ThreadpoolController:
-    """The BLAS libraries of the process; looking for them takes a few milliseconds."""
-    import scipy.linalg.cython_blas  # noqa: F401  (the one of the compiled loops is to be found)
-
-    return ThreadpoolController()
 
 
 _one_thread = _OneThread()
@@ -82,8 +68,8 @@ _one_thread = _OneThread()
 class CoreThreads:
     """A `with` block in which work is shared among threads; they end with the block.
 
-    Each thread runs its share of a batch from beginning to end, and torch and BLAS are told to use
-    one thread for each; that is put back at the end, however it comes.
+    Each thread runs its share of a batch from beginning to end, and torch is told to use one thread
+    for each; that is put back at the end, however it comes.
 
     Args:
         count: how many threads, the calling one among them; None takes what torch uses.
