@@ -192,9 +192,7 @@ def top_items(
 
     Args:
         scorer: a model or baseline.
-        histories: what the lists follow, by user.
-        users: int (U,) whose histories.
-        k: length of the lists.
+        histories, users: what the lists follow, by user; int (U,) whose. k: length of the lists.
         known_users: `users` are ids that the scorer was trained with; False: it is given None.
         exclude_seen: leave out the items of the history.
         batch_size: histories scored at once; fewer where there are very many items.
@@ -218,9 +216,8 @@ def top_items(
     advice = says_what_to_lower("recommending", "halve batch_size", batch_size=batch_size, k=k)
     with torch.no_grad(), advice:
         for rows in order.split(batch_size):
-            score, history, _ = score_histories(
-                scorer, histories, ids[rows], known_users=known_users
-            )
+            told = {"known_users": known_users}
+            score, history, _ = score_histories(scorer, histories, ids[rows], **told)
             if exclude_seen:
                 score = score.scatter(1, history, -torch.inf)
             score = score[:, : item_num + 1]
