@@ -1,5 +1,6 @@
 """Compiled code on disk is a convenience: found again when whole, never missed when not."""
 
+import ast
 import logging
 import os
 import subprocess
@@ -147,6 +148,19 @@ def test_the_stamp_is_that_of_all_sources(tmp_path, monkeypatch):
     with (tmp_path / "kernels.py").open("a") as file:
         file.write("# changed\n")
     assert compiling._stamp() != stamp
+
+
+def test_no_loop_gives_another_a_constant_of_python():
+    """numba would compile that other one once more for it; NumPy's constants are like variables."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in compiling._HERE.glob("*kernels.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    loops = {function.name for function in functions if function.decorator_list}
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    calls = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in loops]
+    assert len(calls) > 50
+    constant = [c for c in calls if any(isinstance(value, ast.Constant) for value in c.args)]
+    assert [ast.unparse(call) for call in constant] == []
 
 
 def test_with_no_folder_at_all_it_works_and_one_line_says_so(folder, monkeypatch, caplog):
