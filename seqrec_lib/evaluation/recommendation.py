@@ -216,8 +216,8 @@ def top_items(
     advice = says_what_to_lower("recommending", "halve batch_size", batch_size=batch_size, k=k)
     with torch.no_grad(), advice:
         for rows in order.split(batch_size):
-            told = {"known_users": known_users}
-            score, history, _ = score_histories(scorer, histories, ids[rows], **told)
+            asked = (scorer, histories, ids[rows])
+            score, history, _ = score_histories(*asked, known_users=known_users)
             if exclude_seen:
                 score = score.scatter(1, history, -torch.inf)
             score = score[:, : item_num + 1]

@@ -40,9 +40,8 @@ def train(
 ) -> dict[str, list[float]]:
     """Train by Adam, and keep the best epoch by validation where there is validation.
 
-    In a `distributed.processes` block the processes share every batch: the step is the same as that
-    of one process, up to rounding and the draws of dropout. The sampler's batch_size is that of all
-    processes together.
+    In a `distributed.processes` block the processes share every batch: the step is that of one, up
+    to rounding and the draws of dropout. The sampler's batch_size is that of all together.
 
     sampler: None makes the one that fits, see `fitting_sampler`.
     validate: seed → (NDCG@10, HR@10) on the validation items.
@@ -57,10 +56,7 @@ def train(
     """
     dataset = as_dataset(dataset)
     knows_all(model, dataset, learns=True)
-    if options.all_events:
-        dataset = dataset.undivided()
-        if sampler is not None:
-            raise ValueError("all_events=True draws from whole histories itself: leave out sampler")
+    dataset = _undivided(dataset, sampler) if options.all_events else dataset
     world = current()
     seed = world.broadcast(fresh_seed() if options.seed is None else options.seed)
     model.to(device_of(options, world))
@@ -95,6 +91,12 @@ def train(
             world=world,
             verbose=options.verbose,
         ).train()
+
+
+def _undivided(dataset: SASRecDataSet, sampler: Sampler | None) -> SASRecDataSet:
+    if sampler is not None:
+        raise ValueError("all_events=True draws from whole histories itself: leave out sampler")
+    return dataset.undivided()
 
 
 def _validated(
