@@ -48,8 +48,8 @@ FILES = {
     "byte-order mark": b"\xef\xbb\xbf" + CSV.encode(),
     "UTF-16": CSV.encode("utf-16"),
     "UTF-16, big-endian": b"\xfe\xff" + CSV.encode("utf-16-be"),
-    "gz": gzip.compress(CSV.encode()),
-    "gz of UTF-16": gzip.compress(CSV.encode("utf-16")),
+    "gz": gzip.compress(CSV.encode(), mtime=0),
+    "gz of UTF-16": gzip.compress(CSV.encode("utf-16"), mtime=0),
     "Windows line ends": CSV.replace("\n", "\r\n").encode(),
     "no end of the last line": CSV.rstrip("\n").encode(),
     "blanks": CSV.replace("anna", " anna ").replace("userId,", "userId , ").encode(),
@@ -195,8 +195,8 @@ NUMBERS = "1 10 500\n1 11 600\n1 12 700\n2 10 100\n2 12 200\n2 11 300\n"
     [
         b"\xef\xbb\xbf" + NUMBERS.encode(),
         NUMBERS.encode("utf-16"),
-        gzip.compress(NUMBERS.encode()),
-        gzip.compress(NUMBERS.replace("\n", " \n").encode("utf-16")),
+        gzip.compress(NUMBERS.encode(), mtime=0),
+        gzip.compress(NUMBERS.replace("\n", " \n").encode("utf-16"), mtime=0),
         NUMBERS.replace("\n", "\r\n").encode(),
     ],
 )
