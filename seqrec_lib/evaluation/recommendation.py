@@ -19,8 +19,8 @@ from seqrec_lib.common.vocabulary import knows_all
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
+from seqrec_lib.evaluation.asked import Finder, histories_request, users_request
 from seqrec_lib.evaluation.ranks import Scorer
-from seqrec_lib.evaluation.requests import Finder, histories_request, users_request
 from seqrec_lib.evaluation.scoring import score_histories
 
 _SCORES_AT_ONCE = 2**25  # 128 MiB of float32

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.reproduce.cost import Cost, run_cost
-from seqrec_lib.reproduce.datasets import load
+from seqrec_lib.reproduce.datasets import recipe_data
 from seqrec_lib.reproduce.planning import IN_ORDER, epochs_to_go, once_each, plan_runs
 from seqrec_lib.reproduce.recipe import SHOWN_AS, Recipe
 from seqrec_lib.reproduce.recorded import run_label
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.list or len(todo) == 0:
         return
     runs = once_each(todo)
-    datasets = {name: load(name) for name in {recipe.dataset for recipe, _ in runs}}
+    datasets = {name: recipe_data(name) for name in {recipe.dataset for recipe, _ in runs}}
     forecast = _forecast(runs, datasets, chosen)
     for place, (recipe, seed) in enumerate(runs, start=1):
         name = f"{recipe.table} {recipe.row}, seed {seed}"
