@@ -23,6 +23,7 @@ from pathlib import Path
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from seqrec_lib.common.distributed import processes
+from seqrec_lib.common.paths import file_to_write, folder_to_write, write_text
 from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.models.saved import save
@@ -36,8 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
+        for name in ("save", "json"):  # now, and not after hours of training
+            if (place := getattr(options, name)) is not None:
+                file_to_write(place, f"--{name}")
+        if options.checkpoints is not None:
+            folder_to_write(options.checkpoints, "--checkpoints")
         dataset = load_dataset(options.data)
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         parser.error(str(error))
     with processes(options.timeout) as world:
         settings = {
@@ -84,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.json:
                 about = {"test": [ndcg, hit_rate], "processes": world.size, "seconds": seconds}
                 found = {**history, **about}
-                Path(options.json).write_text(json.dumps(found) + "\n", encoding="utf-8")
+                write_text(options.json, json.dumps(found) + "\n", "--json")
     return 0
 
 

@@ -28,6 +28,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 from pages import write_pages, write_texts
 
+from seqrec_lib.common.paths import folder_to_write
+
 NOTEBOOKS = Path(__file__).resolve().parents[1]
 NUMBERED = "[0-9][0-9]_*.ipynb"
 
@@ -231,6 +233,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not names:
         print(f"no notebook like *{options.only}*.ipynb in {options.folder}", file=sys.stderr)
         return 1
+    try:
+        options.out = folder_to_write(options.out, "--out")
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
     environment = kernel_environment(options.out.resolve(), options.profile, options.jobs)
     plan = Plan(
         options.folder, names, options.out, environment, options.cell_timeout, options.silence

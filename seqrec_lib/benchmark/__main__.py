@@ -41,6 +41,7 @@ from seqrec_lib.benchmark.interleaved import Result, Setup, SideFailedError, mea
 from seqrec_lib.benchmark.place import Place
 from seqrec_lib.benchmark.report import about_runs, listed, notes, table, table_of
 from seqrec_lib.benchmark.worker import save_dataset
+from seqrec_lib.common.paths import file_to_write, folder_to_write, write_text
 from seqrec_lib.common.provenance import processor
 from seqrec_lib.common.version import __version__
 from seqrec_lib.data.loading import load_dataset
@@ -57,12 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     peer = options.peer_python and shutil.which(options.peer_python)
     if options.peer_python and not peer:
         parser.error(f"--peer-python {options.peer_python}: there is no such interpreter")
-    if options.json and not Path(options.json).absolute().parent.is_dir():
-        parser.error(f"--json {options.json}: there is no such folder")
+    _try_places(options, parser)
     if options.everything:
         return _everything(options, parser)
-    if options.record and not Path(options.record).is_dir():
-        parser.error(f"--record {options.record}: there is no such folder")
     curves = [name for name in options.rows or () if name in curve_titles()]
     if curves:
         if len(curves) < len(options.rows) or options.device != "cpu" or options.profile:
@@ -94,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "machine": machine,
             "rows": [asdict(result) for result in results],
         }
-        Path(options.json).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_text(options.json, json.dumps(record, indent=2) + "\n", "--json")
     return 1 if problems else 0
 
 
@@ -117,12 +115,22 @@ def _everything(options: argparse.Namespace, parser: argparse.ArgumentParser) ->
     return 1 if failed else 0
 
 
+def _try_places(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Whether they can be written is said before anything is measured."""
+    try:
+        if options.json:
+            file_to_write(options.json, "--json")
+        if options.record and not options.everything:
+            options.record = folder_to_write(options.record, "--record")
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+
+
 def _curves(names: Sequence[str], options: argparse.Namespace) -> int:
     machine = about_machine()
     print(*machine, sep="\n")
-    folder = Path(options.record) if options.record else None
     label = machine[0].removeprefix("Machine: ") + f", torch {torch.__version__}"
-    problems = run_curves(names, options.data, label, folder)
+    problems = run_curves(names, options.data, label, options.record)
     for problem in problems:
         print(f"\n{problem}", file=sys.stderr)
     return 1 if problems else 0

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from seqrec_lib.benchmark import points
 from seqrec_lib.benchmark.report import table
+from seqrec_lib.common.paths import write_csv
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def run_curves(chosen: Sequence[str], data: str, machine: str, folder: Path | No
                 f"\n{curve.title}\n", table(list(found.columns), cells), "", curve.notes, sep="\n"
             )
             if folder is not None:
-                found.assign(machine=machine).to_csv(folder / curve.file, index=False)
+                write_csv(folder / curve.file, found.assign(machine=machine), "--record")
     return problems
 
 

@@ -2,33 +2,72 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 
-def positive(name: str, value: int) -> int:
-    """`value`, or a ValueError when it is not a whole number of at least 1."""
-    if isinstance(value, bool) or int(value) != value or value < 1:
-        raise ValueError(f"{name}={value!r} must be a whole number of at least 1")
-    return int(value)
+def whole_number(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int: of any type that holds a whole number (5, np.uint8(5), 5.0).
+
+    Raises ValueError for anything else, flags and text too, and for what is below `least`.
+    """
+    number = None
+    if isinstance(value, float | np.floating):
+        number = int(value) if value.is_integer() else None
+    elif not isinstance(value, bool | np.bool_):
+        with suppress(TypeError):  # what is no number, or several
+            number = operator.index(value)
+    if number is None or number < least:
+        said = "0 or more" if least == 0 else f"of at least {least}"
+        raise ValueError(f"{name}={value!r:.80} must be a whole number {said}")
+    return number
 
 
-def rate(name: str, value: float) -> float:
-    """`value`, or a ValueError when it is not in [0, 1)."""
-    if not 0 <= value < 1:
+def positive(name: str, value: Any) -> int:
+    """`whole_number` of at least 1."""
+    return whole_number(name, value)
+
+
+def real_number(name: str, value: Any, least: float = -math.inf) -> float:
+    """`value` as a finite float, or a ValueError: for what is no number, flags and text too."""
+    number = None
+    if not isinstance(value, bool | np.bool_ | str):
+        with suppress(TypeError, ValueError, OverflowError, RuntimeError):
+            number = float(value)
+    if number is None or not math.isfinite(number):
+        raise ValueError(f"{name}={value!r:.80} must be a finite number")
+    if number < least:
+        raise ValueError(f"{name}={value!r} must not be below {least}")
+    return number
+
+
+def above_zero(name: str, value: Any) -> float:
+    """`value` as a float, or a ValueError when it is not a finite number above 0."""
+    if not (number := real_number(name, value)) > 0:
+        raise ValueError(f"{name}={value!r} must be above 0")
+    return number
+
+
+def rate(name: str, value: Any) -> float:
+    """`value` as a float, or a ValueError when it is not in [0, 1)."""
+    if not 0 <= (number := real_number(name, value)) < 1:
         raise ValueError(f"{name}={value!r} must be at least 0 and less than 1")
-    return float(value)
+    return number
 
 
-def probability(name: str, value: float) -> float:
-    """`value`, or a ValueError when it is not in [0, 1]."""
-    if not 0 <= value <= 1:
+def probability(name: str, value: Any) -> float:
+    """`value` as a float, or a ValueError when it is not in [0, 1]."""
+    if not 0 <= (number := real_number(name, value)) <= 1:
         raise ValueError(f"{name}={value!r} must be between 0 and 1")
-    return float(value)
+    return number
 
 
 def one_of(name: str, value: str, choices: Sequence[str]) -> str:
@@ -67,6 +106,26 @@ def padded_in_front(name: str, ids: Tensor) -> None:
             f"{name} is padded behind in row {row}, {ids[row].tolist()[-8:]}: padding (0) belongs "
             "in front, as pad_sequences puts it"
         )
+
+
+def score_table(name: str, values: Any) -> Tensor:
+    """Scores (rows, columns) in any form as float32 or float64, without a gradient.
+
+    Raises ValueError for what is no table of real numbers.
+    """
+    try:
+        scores = values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values))
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f"{name} must be a table of numbers (rows, candidates), not {values!r:.80}"
+        ) from None
+    scores = scores.detach()
+    if scores.dim() != 2 or scores.is_complex():
+        kind = f"{scores.dtype} of shape {tuple(scores.shape)}"
+        raise ValueError(f"{name} must be real numbers (rows, candidates), got {kind}")
+    if scores.dtype in (torch.float32, torch.float64):
+        return scores
+    return scores.double() if scores.dtype in (torch.int32, torch.int64) else scores.float()
 
 
 def ids_between(name: str, ids: Tensor, lowest: int, highest: int, of: str) -> None:

@@ -97,10 +97,10 @@ class SASRecDataSet(SplitHistories):
         if isinstance(sequences, Sequences):
             flat = sequences
         else:
-            for user, values in sequences.items():
-                if len(values) == 0:
-                    raise ValueError(f"user {user} has no items; leave such users out")
             flat = Sequences.from_lists(sequences)
+            for user in sequences:
+                if flat.lengths[user] == 0:
+                    raise ValueError(f"user {user} has no items; leave such users out")
         return cls(sequences=flat, itemnum=itemnum, items=items)
 
     @classmethod

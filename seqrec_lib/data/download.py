@@ -1,16 +1,21 @@
 """Finding a MovieLens data set on this machine, or downloading it from GroupLens."""
 
+import glob
 import os
 import re
 import shutil
 import stat
 import tempfile
+import time
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seqrec_lib.common.messages import PlainError
+from seqrec_lib.common.paths import AnyPath, as_path, named
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 MD5: dict[str, str | None] = {  # of GroupLens' archives; latest-small is replaced now and then
@@ -28,6 +33,7 @@ FILES = {  # the ratings and the films of each release
     "ml-32m": ("ratings.csv", "movies.csv"),
 }
 VARIABLE = "SEQREC_DATA"  # of the environment: the folder that holds data sets
+_STALE = 24 * 3600  # seconds after which a download is not at work any more
 _TIMEOUT = (5, 30)  # seconds to connect, and without any byte
 
 
@@ -35,7 +41,7 @@ class DataMissingError(PlainError, FileNotFoundError):
     """A data set that is not on this machine and could not be downloaded."""
 
 
-def find(name: str, path: str | Path | None = None, cache: str | Path | None = None) -> Path | None:
+def find(name: str, path: AnyPath | None = None, cache: AnyPath | None = None) -> Path | None:
     """The folder of a data set on this machine, or None.
 
     Looks in path and path/name, then $SEQREC_DATA/name and, where it is the data set's own folder,
@@ -45,14 +51,16 @@ def find(name: str, path: str | Path | None = None, cache: str | Path | None = N
 
 
 def _holds(folder: Path, name: str) -> bool:
-    return all((folder / file).is_file() for file in FILES[name])
+    with suppress(PermissionError):  # a folder that may not be looked into is not there
+        return all((folder / file).is_file() for file in FILES[name])
+    return False
 
 
-def places(name: str, path: str | Path | None, cache: str | Path | None) -> list[Path]:
+def places(name: str, path: AnyPath | None, cache: AnyPath | None) -> list[Path]:
     """The folders in which `find` looks, in order. Raises ValueError for an unknown name."""
     if name not in FILES:
         raise ValueError(f"name={name!r} is no MovieLens data set; choose from {', '.join(FILES)}")
-    folders = [] if path is None else [Path(path), Path(path) / name]
+    folders = [] if path is None else [as_path(path), as_path(path) / name]
     folders += _named_by_variable(name)
     folders.append(default_cache(cache) / name)
     return folders
@@ -62,7 +70,7 @@ def _named_by_variable(name: str) -> list[Path]:
     """Where $SEQREC_DATA says to look for a folder; itself, where it cannot be another data set."""
     if not os.environ.get(VARIABLE):
         return []
-    top = Path(os.environ[VARIABLE]).expanduser()
+    top = as_path(os.environ[VARIABLE], VARIABLE)
     alone = (
         name in FILES and list(FILES.values()).count(FILES[name]) == 1
     )  # no other has files like these
@@ -80,10 +88,10 @@ def _variable_complaint(name: str) -> str:
     return f"{VARIABLE}={os.environ[VARIABLE]} {there} {files}."
 
 
-def default_cache(cache: str | Path | None = None) -> Path:
+def default_cache(cache: AnyPath | None = None) -> Path:
     """Where downloads are kept: cache, or the user's cache folder for seqrec_lib."""
     if cache is not None:
-        return Path(cache)
+        return as_path(cache, "cache")
     import pooch  # here: importing seqrec_lib should not load it
 
     return Path(pooch.os_cache("seqrec_lib"))
@@ -91,9 +99,9 @@ def default_cache(cache: str | Path | None = None) -> Path:
 
 def locate(
     name: str,
-    path: str | Path | None = None,
+    path: AnyPath | None = None,
     download: bool = True,
-    cache: str | Path | None = None,
+    cache: AnyPath | None = None,
     host: str = GROUPLENS,
 ) -> Path:
     """The folder of a data set: found as in `find`, else downloaded, verified and unpacked.
@@ -134,22 +142,25 @@ def fetch_file(
     url: str,
     sha256: str,
     folder: str,
-    path: str | Path | None = None,
-    cache: str | Path | None = None,
+    path: AnyPath | None = None,
+    cache: AnyPath | None = None,
 ) -> Path:
     """One file: path or path/file, $SEQREC_DATA/folder/file, the cache, else downloaded, verified.
 
     Raises FileNotFoundError that lists the places tried and says what to do by hand.
     """
-    tried = [] if path is None else [Path(path), Path(path) / file]
+    tried = [] if path is None else [as_path(path), as_path(path) / file]
     tried += [place / file for place in _named_by_variable(folder)]
     home = default_cache(cache) / folder
     tried.append(home / file)
     for place in tried:
-        if place.is_file():
-            return place
+        with suppress(PermissionError):
+            if place.is_file():
+                return place
     try:
-        return _retrieve(url, f"sha256:{sha256}", home / file)
+        with _scratch(home, file) as scratch:
+            found = _retrieve(url, f"sha256:{sha256}", scratch / file)
+            return found.replace(home / file)
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
         looked = "\n".join(f"  - {place}" for place in tried)
         raise DataMissingError(
@@ -206,25 +217,47 @@ def _retrieve(url: str, known_hash: str | None, target: Path) -> Path:
 
 def _download(name: str, url: str, cache: Path) -> Path:
     """Download, verify and unpack beside the final folder, which appears only when whole."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache) as scratch:
+    with _scratch(cache, name) as scratch:
         known_hash = None if MD5[name] is None else f"md5:{MD5[name]}"
-        archive = _retrieve(url, known_hash, Path(scratch) / f"{name}.zip")
-        unpacked = Path(scratch) / "unpacked"
+        archive = _retrieve(url, known_hash, scratch / f"{name}.zip")
+        unpacked = scratch / "unpacked"
         unpack(archive, unpacked)
         whole = unpacked / name
         missing = [file for file in FILES[name] if not (whole / file).is_file()]
         if missing:
             raise ValueError(f"the archive has no {name}/{missing[0]}")
         final = cache / name
-        if final.exists() and find(name, final) != final:
-            shutil.rmtree(final)  # a folder without the files in it: remains of something else
         try:
             whole.rename(final)
-        except OSError:
-            if not final.exists():  # another process may have finished the same download first
+        except OSError as error:
+            if _holds(final, name):  # another process has finished the same download first
+                return final
+            if not os.path.lexists(final):
                 raise
+            raise FileExistsError(
+                f"{final} is in the way, without {' and '.join(FILES[name])} in it: move it away"
+            ) from error
         return final
+
+
+@contextmanager
+def _scratch(folder: Path, name: str) -> Iterator[Path]:
+    """A folder for half a download beside its place, gone at the end of the block.
+
+    What a killed download has left there is removed a day later; several may be at work at once.
+    """
+    beginning = f".{name}-download-"
+    with named(folder, "the cache", "written"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob(f"{glob.escape(beginning)}*"):
+            with suppress(OSError):
+                if time.time() - old.stat().st_mtime > _STALE:
+                    shutil.rmtree(old)
+        place = tempfile.mkdtemp(prefix=beginning, dir=folder)
+    try:
+        yield Path(place)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def unpack(archive: Path, folder: Path) -> None:

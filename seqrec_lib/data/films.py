@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from seqrec_lib.common.paths import AnyPath, file_to_read
 from seqrec_lib.data.readers import whole_id
 
 _TITLE_YEAR = r"\((\d{4})(?:\s*[-–]\s*\d{0,4})?\)\s*(?:\((?:V|TV|VG)\))?\s*$"
@@ -16,28 +17,30 @@ _GENRES_100K = (
 )
 
 
-def read_films_100k(path: str | Path) -> pd.DataFrame:
+def read_films_100k(path: AnyPath) -> pd.DataFrame:
     """Read MovieLens 100K's `u.item` (latin-1, genre flags) into title, genres and year by id."""
-    rows = _film_rows(Path(path), "|", 5 + len(_GENRES_100K), "latin-1")
+    path = file_to_read(path)
+    rows = _film_rows(path, "|", 5 + len(_GENRES_100K), "latin-1")
     records = []
     for line, fields in rows:
         flags = fields[5:]
         if any(flag not in ("0", "1") for flag in flags):
-            raise ValueError(f"{Path(path).name}, line {line}: genre flags must be 0 or 1")
+            raise ValueError(f"{path.name}, line {line}: genre flags must be 0 or 1")
         names = [name for name, flag in zip(_GENRES_100K, flags, strict=True) if flag == "1"]
         records.append((line, fields[0], fields[1], "|".join(names)))
-    return _film_table(Path(path), records)
+    return _film_table(path, records)
 
 
-def read_films_1m(path: str | Path) -> pd.DataFrame:
+def read_films_1m(path: AnyPath) -> pd.DataFrame:
     """Read MovieLens 1M's `movies.dat` (latin-1, `id::title::genres`), as `read_films_100k`."""
-    rows = _film_rows(Path(path), "::", 3, "latin-1")
-    return _film_table(Path(path), [(line, *fields) for line, fields in rows])
+    path = file_to_read(path)
+    rows = _film_rows(path, "::", 3, "latin-1")
+    return _film_table(path, [(line, *fields) for line, fields in rows])
 
 
-def read_films_csv(path: str | Path) -> pd.DataFrame:
+def read_films_csv(path: AnyPath) -> pd.DataFrame:
     """Read the csv releases' `movies.csv` (UTF-8, quoted titles), as `read_films_100k`."""
-    path = Path(path)
+    path = file_to_read(path)
     try:
         table = pd.read_csv(path, encoding="utf-8", dtype="str", keep_default_na=False)
     except (ValueError, pd.errors.ParserError) as error:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqrec_lib.common.checks import one_of
+from seqrec_lib.common.paths import as_path
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.download import FILES, DataMissingError, fetch_file
 from seqrec_lib.data.movielens import MovieLens, load_movielens
@@ -38,7 +39,7 @@ def load_dataset(name: str, path: str | Path | None = None) -> SASRecDataSet:
         return SASRecDataSet(
             fetch_file("Video.txt", GAMES_URL, GAMES_SHA256, folder="amazon-games", path=path)
         )
-    if Path(name).is_file():
+    if os.path.lexists(as_path(name, "name")):  # what cannot be read is said by the reader
         return SASRecDataSet(name)
     known = ", ".join([*FILES, "games", "sample"])
     raise FileNotFoundError(

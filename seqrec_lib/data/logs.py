@@ -4,12 +4,12 @@ import csv
 import io
 import json
 import re
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from seqrec_lib.common.paths import AnyPath
 from seqrec_lib.data.columns import columns_like, refuse_damaged_text, times_among
 from seqrec_lib.data.textfile import PARQUET, TextFile
 
@@ -19,7 +19,7 @@ _TYPED = re.compile(r"(.+):(?:token|float)(?:_seq)?")  # RecBole's user_id:token
 
 
 def read_log(
-    path: str | Path,
+    path: AnyPath,
     user: str | None = None,
     item: str | None = None,
     time: str | Literal[False] | None = None,

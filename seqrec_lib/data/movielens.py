@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from seqrec_lib.common.paths import as_path
 from seqrec_lib.data import films, readers
 from seqrec_lib.data.download import FILES, locate, places
 
@@ -53,7 +54,7 @@ def load_movielens(
 
 def read_movielens(name: str, folder: str | Path) -> MovieLens:
     """Read a release from the folder that holds its files. Raises as `load_movielens`."""
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     places(name, None, folder)  # refuses an unknown name
     ratings_file, films_file = (folder / file for file in FILES[name])
     layout, read_films = {

@@ -8,12 +8,12 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from seqrec_lib.common.ids import LARGEST_ID
+from seqrec_lib.common.paths import AnyPath
 from seqrec_lib.data.interactions import warn_of_ratings
 from seqrec_lib.data.textfile import PARQUET, TextFile
 
@@ -40,7 +40,7 @@ RATINGS_CSV = _Layout(
 )
 
 
-def read_ratings(path: str | Path, layout: _Layout) -> pd.DataFrame:
+def read_ratings(path: AnyPath, layout: _Layout) -> pd.DataFrame:
     """Read a MovieLens rating file, in the order of its rows.
 
     Returns a table with user and item (int32, as in the file), rating (float32, stars) and time
@@ -51,7 +51,7 @@ def read_ratings(path: str | Path, layout: _Layout) -> pd.DataFrame:
     return _read_numbers(TextFile(path), layout)
 
 
-def read_interactions(path: str | Path, sep: str = " ") -> pd.DataFrame:
+def read_interactions(path: AnyPath, sep: str = " ") -> pd.DataFrame:
     """Read a text file of `user item` or `user item time` rows, one interaction a line, no header.
 
     The first line decides between two and three columns. Ids are whole numbers from 1 (7.0 and 7
@@ -137,13 +137,21 @@ def _parse(file: TextFile, layout: _Layout, time_type: str, strip: bool) -> pd.D
             engine="c",
         )
         for chunk in chunks:
-            if not isinstance(chunk.index, pd.RangeIndex):  # columns too many become the index
+            if not _counts_from(sum(map(len, parts["user"])), chunk.index):
                 raise ValueError("more columns than expected")
             for name in layout.columns:
                 parts[name].append(_checked(name, chunk[name].to_numpy()))
     if not any(len(part) for part in parts["user"]):
         raise ValueError("no rows")
     return pd.DataFrame({name: np.concatenate(parts.pop(name)) for name in layout.columns})
+
+
+def _counts_from(first: int, index: pd.Index) -> bool:
+    """Whether an index numbers rows; where columns are too many, pandas takes the first for it.
+
+    That one may count, too, but from 1 at least, as users do.
+    """
+    return isinstance(index, pd.RangeIndex) and index.start == first
 
 
 def _checked(name: str, values: np.ndarray) -> np.ndarray:

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from seqrec_lib.common import ids as check
 from seqrec_lib.common.checks import positive
-from seqrec_lib.common.ids import checked_id, checked_items, checked_times, refuse_sparse_ids
 
 
 class Sequences:
@@ -25,14 +25,14 @@ class Sequences:
     def __init__(
         self, items: np.ndarray, starts: np.ndarray, times: np.ndarray | None = None
     ) -> None:
-        self.items = np.ascontiguousarray(items, dtype=np.int32)
-        self.starts = np.ascontiguousarray(starts, dtype=np.int64)
-        if self.items.ndim != 1 or self.starts.ndim != 1 or len(self.starts) < 2:
-            raise ValueError("items must be (N,) and starts (U + 2,), both flat")
+        self.items = check.flat_items(items)
+        self.starts = check.whole_numbers("starts", starts)
+        if len(self.starts) < 2:
+            raise ValueError("starts must be (U + 2,), the places where users 0 to U begin")
         ends = self.starts[[0, 1, -1]].tolist()
         if ends != [0, 0, len(self.items)] or (np.diff(self.starts) < 0).any():
             raise ValueError(f"starts must begin 0, 0, never fall, and end at {len(self.items)}")
-        self.times = None if times is None else checked_times(times, len(self.items))
+        self.times = None if times is None else check.checked_times(times, len(self.items))
 
     @classmethod
     def from_lengths(
@@ -54,18 +54,18 @@ class Sequences:
         order of the items}. Raises ValueError for user ids outside 1 to num_users, for item ids
         that are not whole numbers from 1, and for a user with more or fewer times than items.
         """
-        users = sorted(checked_id(user, "user") for user in lists)
+        users = sorted(check.checked_id(user, "user") for user in lists)
         num_users = max(users, default=0) if num_users is None else num_users
         if users and users[-1] > num_users:
             raise ValueError(f"user {users[-1]} is beyond num_users={num_users}")
-        refuse_sparse_ids(num_users, sum(map(len, lists.values())), "user")
-        parts = [checked_items(lists[user], user) for user in users]
+        parts = [check.checked_items(lists[user], user) for user in users]
+        check.refuse_sparse_ids(num_users, sum(map(len, parts)), "user")
         lengths = np.zeros(num_users + 1, dtype=np.int64)
         lengths[users] = [len(part) for part in parts]
         items = np.concatenate([np.empty(0, dtype=np.int32), *parts])
         if times is None:
             return cls.from_lengths(items, lengths)
-        own = [checked_times(times.get(u, ()), lengths[u], f"user {u}: ") for u in users]
+        own = [check.checked_times(times.get(u, ()), lengths[u], f"user {u}: ") for u in users]
         return cls.from_lengths(items, lengths, np.concatenate([np.empty(0, dtype=np.int64), *own]))
 
     @property

@@ -3,8 +3,9 @@
 import codecs
 import gzip
 import io
-from pathlib import Path
 from typing import BinaryIO, TextIO
+
+from seqrec_lib.common.paths import AnyPath, file_to_read
 
 _PACKED = {
     b"PK\x03\x04": "a zip archive (or a spreadsheet)",
@@ -31,11 +32,9 @@ class TextFile:
     Raises FileNotFoundError, and ValueError for another kind of file, which is named.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: AnyPath) -> None:
+        self.path = file_to_read(path)
         self.name = self.path.name
-        if not self.path.is_file():
-            raise FileNotFoundError(f"there is no file {str(path)!r} to read interactions from")
         self._text: bytes | None = None
         with self.path.open("rb") as file:
             self.head = file.read(1 << 16)

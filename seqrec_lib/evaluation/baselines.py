@@ -10,6 +10,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from seqrec_lib.common.checks import positive
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
 
@@ -142,9 +143,7 @@ class ItemKNN:
     """
 
     def __init__(self, dataset: HasSplit, neighbours: int = 100, last: int = 5) -> None:
-        for name, value in (("neighbours", neighbours), ("last", last)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        neighbours, last = positive("neighbours", neighbours), positive("last", last)
         dataset = as_dataset(dataset)
         self.item_num, self.knows = dataset.itemnum, dataset.vocabulary
         self.last = last

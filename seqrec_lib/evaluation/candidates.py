@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seqrec_lib.common.checks import positive
+from seqrec_lib.common.randomness import make_generator
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
@@ -73,9 +74,9 @@ def sampled_candidates(
         ValueError: unknown split; contradictory options; a user with too few items left to draw
             from, who is named. Users with every item are left out, with a UserWarning.
     """
-    positive("num_negatives", num_negatives)
+    num_negatives = positive("num_negatives", num_negatives)
     _check_options(exclude_valid, replace, popularity_weighted, as_released, exclude_seen)
-    dataset, generator = as_dataset(dataset), torch.Generator().manual_seed(seed)
+    dataset, generator = as_dataset(dataset), make_generator(seed, "cpu")
     targets = dataset.targets(split)
     users = _evaluated_users(targets, as_released, generator)
     seen = dataset.history(split) if exclude_valid else dataset.train

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec_lib.common.checks import finite_scores
+from seqrec_lib.common.checks import finite_scores, positive
 from seqrec_lib.common.distributed import current
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.common.vocabulary import knows_all
@@ -114,7 +114,8 @@ def full_ranks(
     if exclude_seen:
         before = Complement(left_out, dataset.itemnum, also=[targets.numpy()])
         users, without = with_competitors(users, before.count(users))
-    batch_size = min(batch_size, max(1, _SCORES_AT_ONCE // (scorer.item_num + 1)))
+    most = max(1, _SCORES_AT_ONCE // (scorer.item_num + 1))
+    batch_size = min(positive("batch_size", batch_size), most)
 
     def rank(rows: Tensor, users: Tensor) -> tuple[Tensor, ...]:
         asked = [targets[users]]
@@ -154,8 +155,7 @@ def _in_batches(
     into memory fails at once and not at the end. Several processes take every other batch each.
     The counts stay where they are until all are made: the host waits for a GPU once.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    batch_size = positive("batch_size", batch_size)
     lengths = torch.from_numpy(histories.lengths)[users]
     world = current()
     order = lengths.argsort(descending=True, stable=True).split(batch_size)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec_lib.common.checks import finite_scores
+from seqrec_lib.common.checks import finite_scores, ids_between, score_table
 
 _COUNTED_AT_ONCE = 2**18  # 1 MiB: counting is faster while scores are in the processor's cache
 
@@ -97,7 +97,10 @@ def rank_of_target(
     Raises ValueError for a score that is NaN or infinite: such a model has no ranking, and
     comparisons with NaN, which are all false, would make it a perfect one.
     """
-    better, tied, fault = counted(torch.as_tensor(scores), target_column, excluded)
+    scores = score_table("scores", scores)
+    column = torch.as_tensor(target_column, dtype=torch.int64)
+    ids_between("target_column", column, 0, scores.shape[1] - 1, "the last column")
+    better, tied, fault = counted(scores, column, excluded)
     finite_scores(fault, users)
     return better, tied
 
@@ -106,10 +109,6 @@ def counted(
     scores: Tensor, target_column: int | Tensor, excluded: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Its counts, and each row's fault: 0, 1 infinite, 2 NaN. Nothing waits for the device."""
-    if scores.dim() != 2:
-        raise ValueError(f"scores must be (rows, candidates), got shape {tuple(scores.shape)}")
-    if scores.dtype not in (torch.float32, torch.float64):
-        scores = scores.double() if scores.dtype in (torch.int32, torch.int64) else scores.float()
     rows, device = len(scores), scores.device
     if not isinstance(target_column, Tensor):
         target_column = torch.full((), target_column, device=device)

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.checks import positive
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.common.vocabulary import knows_all
 from seqrec_lib.data.dataset import SASRecDataSet
@@ -106,7 +107,7 @@ def recommend(
     Raises ValueError for neither or both of users and histories, for an empty history and for an
     unknown user, item or title, which is named, and whose history it is.
     """
-    dataset = as_dataset(dataset)
+    dataset, k = as_dataset(dataset), positive("k", k)
     if (users is None) == (histories is None):
         raise ValueError("give either users=[ids] or histories=[lists of ids or titles]")
     find = Finder(dataset, unknown, internal)
@@ -156,7 +157,7 @@ def similar_items(
     dataset = as_dataset(dataset)
     if hasattr(model, "item_num"):
         knows_all(model, dataset, with_users=False)
-    k = min(_positive(k), dataset.itemnum - 1)
+    k = min(positive("k", k), dataset.itemnum - 1)
     wanted = dataset.names.item(item, internal)
     with torch.no_grad():
         if hasattr(model, "item_similarities"):
@@ -207,8 +208,10 @@ def top_items(
         ValueError: k below 1; NaN or infinite scores.
     """
     item_num = scorer.item_num if item_num is None else item_num
-    listed = min(_positive(k), item_num)
-    batch_size = max(1, min(batch_size, _SCORES_AT_ONCE // (scorer.item_num + 1)))
+    k = positive("k", k)
+    listed = min(k, item_num)
+    most = max(1, _SCORES_AT_ONCE // (scorer.item_num + 1))
+    batch_size = min(positive("batch_size", batch_size), most)
     ids = torch.as_tensor(users, dtype=torch.int64)
     parts: list[tuple[Tensor, Tensor]] = []
     # users of similar length together need little padding
@@ -257,12 +260,6 @@ def _several(name: str, items: Any) -> list[Any]:
     if isinstance(items, str) or not isinstance(items, Iterable):
         raise ValueError(f"{name} must be a list of items, got {items!r}")
     return list(items)
-
-
-def _positive(k: int) -> int:
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
-    return k
 
 
 def _named_items(dataset: SASRecDataSet, items: np.ndarray, internal: bool) -> dict[str, Any]:

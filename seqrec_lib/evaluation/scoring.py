@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from seqrec_lib.common.checks import checked_on_the_host, padded_in_front
+from seqrec_lib.common.checks import checked_on_the_host, padded_in_front, score_table
 from seqrec_lib.common.transfer import sent
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.evaluation.ranks import Scorer
@@ -50,6 +50,7 @@ def score_histories(
         more["times"] = sent(torch.device(device), times)[0]
     with checked_on_the_host():
         scores = scorer.score(users if known_users else None, shown, *asked, **more)
+    scores = score_table(f"what {type(scorer).__name__}.score returned", scores)
     columns = scorer.item_num + 1 if candidates is None else candidates.shape[1]
     if scores.shape != (len(users), columns):
         raise ValueError(

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import os
+import errno
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from seqrec_lib.common.checksums import checksum
+from seqrec_lib.common.paths import AnyPath, file_to_read, whole_file
 from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.models.sasrec import SASRecConfig
+from seqrec_lib.network.model import SequenceModel
 
 OURS = "seqrec_lib."  # begins the names of what `save` puts beside the weights
 _MODELS: dict[str, type[SASREC]] = {"SASREC": SASREC, "SSEPT": SSEPT}
 
 
-def read_weights(path: str | Path) -> dict[str, Tensor]:
+def read_weights(path: AnyPath) -> dict[str, Tensor]:
     """The state dict of a file that `torch.save` or safetensors wrote, on the CPU.
 
     For checkpoints of recommenders' SASREC and SSEPT: `model.load_state_dict(read_weights(path))`.
@@ -30,9 +33,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         ValueError: a file that holds anything but named tensors, or that is damaged. A whole
             pickled model is such a file: save its `state_dict()` where it came from.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
+    path = file_to_read(path)
     try:
         if path.suffix == ".safetensors":
             return {n: x for n, x in load_file(path).items() if not n.startswith(OURS)}
@@ -77,12 +78,48 @@ def state_dict_for_recommenders(model: SASREC) -> dict[str, Tensor]:
     return state
 
 
-def write_weights(weights: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    """A safetensors file, written beside its place and renamed: it is there whole or not at all."""
-    plain = {name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}
-    beside = path.with_name(path.name + ".tmp")
-    save_file(plain, beside, metadata=metadata)
-    os.replace(beside, path)
+def write_weights(weights: Mapping[str, Tensor], path: AnyPath, metadata: dict[str, str]) -> None:
+    """A safetensors file with a checksum of all that is in it, there whole or not at all."""
+    plain = {
+        name: value.detach().cpu().contiguous().clone() for name, value in sorted(weights.items())
+    }
+    metadata = {**metadata, "checksum": str(_sum(plain, metadata))}
+    with whole_file(path) as beside:
+        try:
+            save_file(plain, beside, metadata=metadata)
+        except SafetensorError as error:  # of its own type also where the disk is full
+            full = "os error 28" in str(error)
+            raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
+
+
+def read_tensors(path: AnyPath) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """What `write_weights` wrote: weights and metadata. Raises ValueError where it has changed."""
+    with safe_open(path, framework="pt") as file:
+        metadata: dict[str, str] = dict(file.metadata() or {})
+        weights = {name: file.get_tensor(name) for name in sorted(file.keys())}
+    written = metadata.pop("checksum", None)  # files of version 0.2.0 and earlier have none
+    if written not in (None, str(_sum(weights, metadata))):
+        raise ValueError("it is damaged: its content has changed since it was written")
+    return weights, metadata
+
+
+def _sum(weights: dict[str, Tensor], metadata: dict[str, str]) -> int:
+    return checksum({**weights, **dict(sorted(metadata.items()))})
+
+
+def refuse_misfits(weights: dict[str, Tensor], model: SequenceModel) -> None:
+    """Looked at before the first weight is copied, so that a model is never filled by half."""
+    wanted = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    found = {name: tuple(weight.shape) for name, weight in weights.items()}
+    if other := sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name)):
+        name = other[0]
+        raise ValueError(
+            f"{name} has shape {found.get(name)} there and {wanted.get(name)} in this "
+            f"{type(model).__name__} (None: it has no such weight)"
+        )
+    for name, _ in model.named_parameters():
+        if not bool(weights.get(name, torch.zeros(1)).isfinite().all()):
+            raise ValueError(f"{name} holds numbers that are not finite")
 
 
 def build_model(config: SASRecConfig, seed: int | None = None) -> SASREC:

@@ -9,18 +9,18 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from seqrec_lib.common.checks import ids_between
+from seqrec_lib.common.ids import whole_numbers
 from seqrec_lib.common.modes import in_mode
 from seqrec_lib.common.randomness import moved
 from seqrec_lib.common.signatures import ConfigSignature
 from seqrec_lib.data.foreign import HasSplit
 from seqrec_lib.data.padding import pad_sequences
 from seqrec_lib.models.fit import fit, ndcg_and_hit_rate
+from seqrec_lib.models.inputs import history_tensor, id_tensor, target_tensor, user_tensor
 from seqrec_lib.models.sasrec import SASRecConfig, SASRecNetwork
 from seqrec_lib.models.ssept import SSEPTConfig, SSEPTNetwork
 from seqrec_lib.network.fast.fitness import is_the_librarys
@@ -121,22 +121,20 @@ class SASREC(SASRecNetwork):
         training: whether dropout acts, where the model is in training mode, too.
 
         Returns positive logits (B·T, 1), negative logits (B·T, 1), 1.0 where the target is real
-        (B·T,). Raises ValueError for input_seq of another shape, or `users` missing.
+        (B·T,). Raises ValueError that names what is missing, of another shape, or no id.
         """
-        seq = x["input_seq"]
-        self._check_shape(seq)
-        users = self._known_users("x", "users", x)
+        seq = history_tensor(self, x)
+        users = user_tensor(self, "users", x, len(seq))
+        asked = [target_tensor(self, name, x, seq) for name in ("positive", "negative")]
         rows = PaddedRows(seq != 0, training, self._dropout_generator(seq.device))
         per_row = None if users is None else users.view(-1, 1).expand_as(seq)
         query, shift = encoded(self, seq, per_row, rows)  # (B·T, D), (B·T,)
         logits = []
-        for name in ("positive", "negative"):
-            vectors = functional.embedding(
-                x[name].reshape(-1), self.output_embedding, padding_idx=0
-            )
+        for ids in asked:
+            vectors = functional.embedding(ids.reshape(-1), self.output_embedding, padding_idx=0)
             logit = (query * vectors).sum(dim=-1)
             logits.append((logit if shift is None else logit + shift).unsqueeze(1))
-        return logits[0], logits[1], (x["positive"].reshape(-1) != 0).float()
+        return logits[0], logits[1], (asked[0].reshape(-1) != 0).float()
 
     @torch.no_grad()
     def attention_maps(self, users: Tensor | None, histories: Tensor) -> list[Tensor]:
@@ -149,28 +147,6 @@ class SASREC(SASRecNetwork):
         by_row = None if users is None else users.view(-1, 1).expand_as(seq)
         self.encode(seq, by_row, PaddedRows(seq != 0, maps=maps))
         return maps
-
-    def _check_shape(self, seq: Tensor) -> None:
-        if seq.dim() != 2 or seq.shape[1] != self.seq_max_len:
-            raise ValueError(
-                f"input_seq has shape {tuple(seq.shape)}: it must be (batch, "
-                f"seq_max_len={self.seq_max_len}); pad_sequences makes it so"
-            )
-
-    def _known_users(self, place: str, name: str, inputs: Mapping[str, Any]) -> Tensor | None:
-        """Who the users are (B,), for a model that looks at it."""
-        if self.user_num is None:
-            return None
-        if name not in inputs:
-            raise ValueError(f"{type(self).__name__} needs {place}[{name!r}], int64 (batch, 1)")
-        users = torch.as_tensor(inputs[name], dtype=torch.int64).to(self.device).view(-1)
-        ids_between(name, users, 0, self.user_num, "user_num")
-        if len(users) != len(inputs["input_seq"]):
-            raise ValueError(
-                f"{place}[{name!r}] has {len(users)} users for {len(inputs['input_seq'])} rows of "
-                "input_seq: one for each"
-            )
-        return users
 
     def _dropout_generator(self, device: torch.device) -> torch.Generator | None:
         """The run's, where one trains; the model's own with a seed, torch's global one without."""
@@ -194,7 +170,7 @@ class SASREC(SASRecNetwork):
         """
         arrays = [torch.from_numpy(pad_sequences(x, self.seq_max_len)) for x in (seq, pos, neg)]
         inputs = dict(zip(("input_seq", "positive", "negative"), arrays, strict=True))
-        inputs["users"] = torch.as_tensor(np.asarray(u), dtype=torch.int64).view(-1, 1)
+        inputs["users"] = torch.from_numpy(whole_numbers("users", u, axes=(1, 2))).view(-1, 1)
         return inputs, (arrays[1] != 0).float()
 
     def predict(self, inputs: Mapping[str, Any]) -> Tensor:
@@ -205,17 +181,13 @@ class SASREC(SASRecNetwork):
 
         Raises ValueError for a wrong shape and for ids outside 0..I (candidates: 1..I).
         """
-        device = self.device
-        seq = torch.as_tensor(inputs["input_seq"], dtype=torch.int64).to(device)
-        candidates = torch.as_tensor(inputs["candidate"], dtype=torch.int64).to(device)
-        self._check_shape(seq)
-        if candidates.dim() != 2 or len(candidates) != len(seq):
+        seq = history_tensor(self, inputs)
+        candidates = id_tensor(inputs, "candidate", seq.device, self.item_num, "item_num", 1)
+        if len(candidates) != len(seq):
             raise ValueError(
                 f"candidate has shape {tuple(candidates.shape)}: must be ({len(seq)}, candidates)"
             )
-        ids_between("input_seq", seq, 0, self.item_num, "item_num")
-        ids_between("candidate", candidates, 1, self.item_num, "item_num")
-        users = self._known_users("inputs", "user", inputs)
+        users = user_tensor(self, "user", inputs, len(seq))
         return SASRecNetwork.score(self, users, seq, candidates)
 
     def score(

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqrec_lib.common.checks import one_of, positive, rate
-from seqrec_lib.common.randomness import make_generator
+from seqrec_lib.common.checks import one_of, positive, rate, real_number, whole_number
+from seqrec_lib.common.randomness import draws_put_back, make_generator
 from seqrec_lib.network.layers import Encoder, LayerNormalization, on
 from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.network.rows import Rows
@@ -43,10 +43,11 @@ class SASRecConfig:
 
     def __post_init__(self) -> None:
         for name in ("item_num", "seq_max_len", "embedding_dim", "num_neg_test"):
-            positive(name, getattr(self, name))
-        rate("dropout_rate", self.dropout_rate)
-        if self.l2_reg < 0:
-            raise ValueError(f"l2_reg={self.l2_reg} must not be negative")
+            self._settle(**{name: positive(name, getattr(self, name))})
+        self._settle(attention_num_heads=positive("attention_num_heads", self.attention_num_heads))
+        self._settle(num_blocks=whole_number("num_blocks", self.num_blocks, least=0))
+        self._settle(dropout_rate=rate("dropout_rate", self.dropout_rate))
+        self._settle(l2_reg=real_number("l2_reg", self.l2_reg, least=0))
         width = self.hidden_width
         if self.attention_dim not in (None, width):
             raise ValueError(
@@ -95,7 +96,7 @@ class SASRecNetwork(SequenceModel):
         self.dropout_rate, self.l2_reg = config.dropout_rate, config.l2_reg
         width, rows = config.hidden_width, config.item_num + 1
         self._random = make_generator(seed, "cpu")
-        with torch.random.fork_rng(devices=[]):  # torch's layers draw from the global generator
+        with draws_put_back():  # torch's layers draw from the global generator
             self._add_embeddings()
             self.item_embedding_layer = nn.Embedding(rows, config.item_width, padding_idx=0)
             if config.positions:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
+from seqrec_lib.common.paths import AnyPath, as_path
 from seqrec_lib.common.version import __version__
 from seqrec_lib.common.vocabulary import RawIds, knows_all
 from seqrec_lib.data.coding import from_1
@@ -24,10 +24,16 @@ from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.items import untitled
 from seqrec_lib.data.storage import from_arrays, nobodys_histories, to_arrays
-from seqrec_lib.models.files import OURS, build_model, config_from_dict, write_weights
-from seqrec_lib.models.trained import place_of
+from seqrec_lib.models.files import (
+    OURS,
+    build_model,
+    config_from_dict,
+    read_tensors,
+    refuse_misfits,
+    write_weights,
+)
+from seqrec_lib.models.trained import card_of, place_of
 from seqrec_lib.network.model import SequenceModel
-from seqrec_lib.training.checkpoints import checksum
 
 TABLES = {  # a weight with one row an id, and whose ids they are
     "item_embedding_layer.weight": "items",
@@ -39,7 +45,7 @@ TABLES = {  # a weight with one row an id, and whose ids they are
 def save(
     model: SequenceModel,
     dataset: HasSplit,
-    path: str | Path,
+    path: AnyPath,
     card: dict[str, Any] | None = None,
     histories: bool = True,
 ) -> Path:
@@ -56,7 +62,7 @@ def save(
     Returns the path. Raises ValueError for data of other items or users than the model knows, and
     for a column that cannot be written.
     """
-    path, dataset = Path(path).expanduser(), as_dataset(dataset)
+    path, dataset = as_path(path), as_dataset(dataset)
     knows_all(model, dataset, learns=True)
     about = to_arrays(dataset, histories)
     tensors = {**model.state_dict(), **{OURS + n: torch.from_numpy(a) for n, a in about.items()}}
@@ -66,13 +72,12 @@ def save(
         "library": __version__,
         "known_users": json.dumps(getattr(model, "known_users", None)),
     }
-    metadata["checksum"] = _checksum(tensors, metadata)
     write_weights(tensors, path, metadata)
     return path
 
 
 def load(
-    path: str | Path,
+    path: AnyPath,
     into: SequenceModel | None = None,
     dataset: SASRecDataSet | None = None,
 ) -> tuple[Any, Any]:
@@ -109,6 +114,7 @@ def load(
             raise ValueError(f"it holds a {settings['model']}, not a {type(into).__name__}")
         if dataset is not None and saved is not None:
             _place(place.stem, weights, saved, dataset)
+        refuse_misfits(weights, into)
         into.load_state_dict(weights)
     except LookupError as error:
         if isinstance(error, KeyError):
@@ -125,7 +131,7 @@ def load(
     return into.eval(), met
 
 
-def read_card(path: str | Path) -> dict[str, Any]:
+def read_card(path: AnyPath) -> dict[str, Any]:
     """The card that `save` was given, and the library's version. Raises as `load`."""
     _, metadata = _read(place_of(path))
     return {**json.loads(metadata.get("card", "{}")), "library": metadata.get("library", "0.1")}
@@ -139,32 +145,18 @@ def _read(place: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """All tensors and texts of a file. Raises ValueError for one that is not as it was written."""
     card = place.with_suffix(".json")
     if card.is_file():
-        expected = json.loads(card.read_text(encoding="utf-8")).get("sha256")
+        expected = card_of(card).get("sha256")
         if expected not in (None, sha256(place.read_bytes()).hexdigest()):
             raise ValueError(
                 f"{place.name} is damaged, or not the file that {card.name} was written for: its "
                 "SHA-256 is another one. Fetch the two again"
             )
     try:
-        with safe_open(place, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors, metadata = read_tensors(place)
+        json.loads(metadata["config"])
     except Exception as error:  # damaged bytes can raise nearly anything
         raise _not_ours(place, error) from error
-    if "config" not in metadata:
-        raise _not_ours(place, KeyError("config"))
-    # files of 0.1 and 0.2 have no checksum
-    if metadata.pop("checksum", None) not in (None, _checksum(tensors, metadata)):
-        raise ValueError(f"{place.name} is damaged: its numbers have changed since it was written")
-    bad = [name for name, tensor in tensors.items() if bool(tensor.isnan().any())]
-    if bad:
-        raise ValueError(f"{place.name}: {bad[0]} holds numbers that are none (NaN)")
     return tensors, metadata
-
-
-def _checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
-    content = [dict(sorted(part.items())) for part in (tensors, metadata)]
-    return str(checksum(dict(enumerate(content))))
 
 
 def _saved_dataset(about: dict[str, Tensor], weights: dict[str, Tensor]) -> SASRecDataSet | None:

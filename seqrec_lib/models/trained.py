@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from seqrec_lib.common.paths import AnyPath, as_path, file_to_read
 from seqrec_lib.common.places import recorded_folder
 
 FOLDER = recorded_folder("checkpoints")
@@ -21,21 +23,19 @@ SAMPLE_COMMAND = "python -m seqrec_lib.reproduce.sample_model"
 _NAMES = [*SERIES, SAMPLE_MODEL]
 
 
-def place_of(path: str | Path) -> Path:
+def place_of(path: AnyPath) -> Path:
     """The file at a path, or that of a trained model by its name.
 
     Raises FileNotFoundError, and LookupError for the name of a model whose weights are not there.
     """
-    place = Path(path).expanduser()
-    if place.is_file():
-        return place
     name = str(path)
     known = dict.fromkeys([*_NAMES, *sorted(file.stem for file in FOLDER.glob("*.safetensors"))])
-    if name not in known:
-        raise FileNotFoundError(
-            f"there is no file {place}, and no trained model of that name: those are "
-            f"{', '.join(map(repr, known))}"
-        )
+    if name not in known or as_path(path).is_file():
+        try:
+            return file_to_read(path)
+        except FileNotFoundError as error:
+            names = ", ".join(map(repr, known))
+            raise FileNotFoundError(f"{error}. Trained models have the names {names}") from error
     place = FOLDER / f"{name}.safetensors"
     if not place.is_file():
         made = _command(name)
@@ -48,15 +48,26 @@ def place_of(path: str | Path) -> Path:
     return place
 
 
-def trained_models(folder: str | Path | None = None) -> pd.DataFrame:
+def card_of(path: Path) -> dict[str, Any]:
+    """The card beside a file of weights. Raises ValueError that names a damaged one."""
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(card, dict) or not isinstance(card.get("scores", {}), dict):
+            raise ValueError("it is no card")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the card {path.name} is damaged ({error}): fetch it again") from error
+    return card
+
+
+def trained_models(folder: AnyPath | None = None) -> pd.DataFrame:
     """The models that `load` knows by name: a table indexed by name.
 
     Columns: there (whether its file is), model, trained_on, seed, epochs (of these the best by
     validation was kept: best_epoch), sampled_ndcg, sampled_hr, full_ndcg, full_hr (@10, on the test
     items), megabytes and made_by, a command. What is not there has no numbers.
     """
-    folder = Path(folder) if folder is not None else FOLDER
-    cards = {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
+    folder = as_path(folder, "folder") if folder is not None else FOLDER
+    cards = {path.stem: card_of(path) for path in folder.glob("*.json")}
     rows = []
     for name in dict.fromkeys([*_NAMES, *sorted(cards)]):
         card, place = cards.get(name, {}), folder / f"{name}.safetensors"

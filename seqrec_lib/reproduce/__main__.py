@@ -13,6 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from seqrec_lib.common.paths import folder_to_write
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.reproduce.cost import Cost, run_cost
 from seqrec_lib.reproduce.datasets import recipe_data
@@ -54,6 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
         todo = todo[~todo["recorded"]]
     if chosen.list or len(todo) == 0:
         return
+    _try_folders(parser, chosen)
     runs = once_each(todo)
     datasets = {name: recipe_data(name) for name in {recipe.dataset for recipe, _ in runs}}
     forecast = _forecast(runs, datasets, chosen)
@@ -80,6 +82,15 @@ def main(arguments: list[str] | None = None) -> None:
             + (f"; the paper prints {recipe.paper}" if recipe.paper else ""),
             flush=True,
         )
+
+
+def _try_folders(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    """Whether they can be written is said now, and not after hours of training."""
+    try:
+        chosen.results = folder_to_write(chosen.results, "--results")
+        chosen.work = folder_to_write(chosen.work, "--work")
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
 
 
 def _forecast(

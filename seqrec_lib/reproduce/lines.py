@@ -104,6 +104,13 @@ def best_of(curve: pd.DataFrame) -> pd.Series:
     return curve.iloc[int(curve["val_ndcg"].argmax())]
 
 
+def with_interval(name: str, values: np.ndarray) -> dict[str, float]:
+    """The mean over users (U,) under `name`, and its 95% interval as name_low and name_high."""
+    mean, error = values.mean(), 1.96 * values.std(ddof=1) / np.sqrt(len(values))
+    found = {name: mean, f"{name}_low": mean - error, f"{name}_high": mean + error}
+    return {key: round(float(value), 5) for key, value in found.items()}
+
+
 def line_of(
     recipe: Recipe,
     seed: int,
@@ -130,11 +137,9 @@ def line_of(
         values["learning_rate"] = recipe.learning_rate
         values |= {name: round(float(best_of(curve)[name]), 5) for name in ("val_ndcg", "val_hr")}
     for name, each in ({} if best is None else best.values).items():
-        mean, error = each.mean(), 1.96 * each.std(ddof=1) / np.sqrt(len(each))
-        values |= {name: mean, f"{name}_low": mean - error, f"{name}_high": mean + error}
+        values |= with_interval(name, each)
     for name, each in ({} if last is None else last.values).items():
-        values[f"last_{name}"] = each.mean()
-    values = {k: round(v, 5) if isinstance(v, np.floating) else v for k, v in values.items()}
+        values[f"last_{name}"] = round(float(each.mean()), 5)
     name = torch.cuda.get_device_name() if device.type == "cuda" else processor()
     values |= {
         "seconds": round(seconds, 1),

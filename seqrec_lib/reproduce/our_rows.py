@@ -50,6 +50,7 @@ def _baselines() -> list[Recipe]:
             name,
             epochs=0,
             cell=("SASRec", "III", shown, model, "") if model else None,
+            beside=("III", name),
             baseline=baseline,
         )
         for name, shown in PRINTED_AS.items()

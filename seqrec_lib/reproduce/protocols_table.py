@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from seqrec_lib.common.paths import folder_to_write, write_csv
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.evaluation.baselines import ItemKNN, MarkovChain, Popularity
@@ -72,13 +73,16 @@ def main(arguments: list[str] | None = None) -> None:
     for path in runs.values():
         if not path.is_file():
             parser.error(f"--run: there is no file {path}")
-    dataset = load_dataset(chosen.dataset)
+    try:
+        results = folder_to_write(chosen.results, "--results")
+        dataset = load_dataset(chosen.dataset)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
     baselines, ranks = baselines_beside_runs(dataset, runs)
     table = protocol_table(baselines, dataset, seed=CANDIDATE_SEED, ranks=ranks).round(4)
     pairs = pairs_table(ranks)
-    chosen.results.mkdir(parents=True, exist_ok=True)
-    table.to_csv(chosen.results / "protocols.csv", index=False)
-    pairs.round(5).to_csv(chosen.results / "protocols_pairs.csv", index=False)
+    write_csv(results / "protocols.csv", table, "--results")
+    write_csv(results / "protocols_pairs.csv", pairs.round(5), "--results")
     print(table[table["protocol"] != "lists"].to_string(index=False))
     print()
     print(pairs.to_string(index=False, float_format="%.4f"))

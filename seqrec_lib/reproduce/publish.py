@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from seqrec_lib.common.paths import folder_to_write, write_text
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.items import untitled
 from seqrec_lib.data.loading import load_dataset
@@ -117,13 +118,13 @@ def write_published(
 
     Of the data it holds the ids alone: titles and histories are not ours to hand on.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_to_write(folder)
     bare = copy(dataset)
     bare.items = untitled(dataset.raw_items[1:])
     place = save(model, bare, folder / f"{name}.safetensors", histories=False)
     digest = hashlib.sha256(place.read_bytes()).hexdigest()
     written = {"name": name, **card, "settings": model.settings(), "sha256": digest}
-    place.with_suffix(".json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+    write_text(place.with_suffix(".json"), json.dumps(written, indent=2) + "\n")
     return place
 
 

@@ -20,10 +20,11 @@ _ITEMS = {"ml-1m": 3416, "ml-1m-in-time": 3416, "games": 23715}
 
 def run_label(recipe: Recipe, seed: int) -> str:
     """The name of a run, for files: table, row and seed, with two underscores between."""
-    return _label(recipe.table, recipe.row, seed)
+    return label_of(recipe.table, recipe.row, seed)
 
 
-def _label(table: str, row: str, seed: int) -> str:
+def label_of(table: str, row: str, seed: int) -> str:
+    """`run_label` by names."""
     return f"{table}__{re.sub(r'[^A-Za-z0-9.=+-]+', '-', row)}__{seed}"
 
 
@@ -42,7 +43,7 @@ def read_lines(place: Path) -> pd.DataFrame:
     lines = pd.read_csv(place, dtype={"commit": str})
     if "run" not in lines:
         pairs = zip(lines["row"], lines["seed"], strict=True)
-        lines["run"] = [_label(place.stem, row, seed) for row, seed in pairs]
+        lines["run"] = [label_of(place.stem, row, seed) for row, seed in pairs]
     return lines
 
 

@@ -49,10 +49,10 @@ def record(
         try:
             for folder, content in files.items():
                 if content is not None:
-                    _write_table(results / folder / f"{run}{FILES[folder]}", content)
+                    write_table(results / folder / f"{run}{FILES[folder]}", content)
             mine = (before["row"] == line["row"]) & (before["seed"] == line["seed"])
             added = pd.concat([line, pd.Series({"run": run})]).to_frame().T
-            _write_table(table, pd.concat([before[~mine], added]) if (~mine).any() else added)
+            write_table(table, pd.concat([before[~mine], added]) if (~mine).any() else added)
         except OSError as error:
             raise OSError(
                 error.errno,
@@ -93,7 +93,7 @@ def _names(label: str) -> Iterator[str]:
         number += 1
 
 
-def _write_table(place: Path, content: pd.DataFrame) -> None:
+def write_table(place: Path, content: pd.DataFrame) -> None:
     """A CSV file, gzipped by its name; it is there whole or not at all, also after a power cut."""
     beside = place.with_name(f"{place.name}.tmp")
     zipped = {"method": "gzip", "mtime": 1} if place.suffix == ".gz" else None

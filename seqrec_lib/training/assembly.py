@@ -62,7 +62,7 @@ def train(
     model.to(device_of(options, world))
     _make_trainable(model)
     sampler = fitting_sampler(sampler, model, dataset, options, seed)
-    source = adapted(sampler, dataset.itemnum).to(model.device)
+    source = adapted(sampler, dataset.itemnum, dataset.usernum).to(model.device)
     draws = Draws(seed, model.device, world)
     _agree(world, model, dataset, source, options)
     engine = engine_for(model, options, world, draws, dataset.itemnum)
@@ -117,6 +117,12 @@ def _make_trainable(model: SequenceModel) -> None:
             f"no weight of this {type(model).__name__} has requires_grad=True: there is nothing to "
             "train; model.requires_grad_() thaws them all"
         )
+    for name, part in model.named_modules():
+        if getattr(part, "sparse", False) is True:
+            raise ValueError(
+                f"{name} has sparse=True, whose gradients Adam does not take: leave it out; "
+                "tables='sparse' moves only the rows of a batch"
+            )
     for name, weight in model.named_parameters():
         if weight.requires_grad and weight.dtype.itemsize < 4:
             raise ValueError(
@@ -193,7 +199,9 @@ def _resume(
         saved = world.broadcast(None)
     else:
         settings = {**options.fixed(), **settings, "processes": world.size}
-        folder = CheckpointFolder(options.checkpoints, settings, options.keep_checkpoints)
+        weights = sum(weight.nbytes for weight in state.model.state_dict().values())
+        needs = 4 * weights  # with two moments of each, and the best ones
+        folder = CheckpointFolder(options.checkpoints, settings, options.keep_checkpoints, needs)
         stack.enter_context(folder)
         saved = world.broadcast(folder.latest())
     if saved is not None:

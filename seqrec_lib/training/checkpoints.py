@@ -8,55 +8,58 @@ folder holds only whole ones. It is a torch file of tensors and plain values, an
 from __future__ import annotations
 
 import json
-import os
 import re
 import warnings
 from pathlib import Path
 from typing import Any, Self
-from zlib import crc32
 
 import torch
 from filelock import FileLock, Timeout
-from torch import Tensor
 
 from seqrec_lib.common.checks import positive
+from seqrec_lib.common.checksums import checksum
+from seqrec_lib.common.paths import AnyPath, folder_to_write, named, whole_file
 from seqrec_lib.common.version import __version__
 
 _NAME = re.compile(r"epoch-(\d{6})\.pt")
-_UNFINISHED = re.compile(r"epoch-\d{6}\.tmp")
+# Of a run that was killed while writing: its lock is free, so nobody writes it now.
+_UNFINISHED = re.compile(r"epoch-\d{6}\.tmp|\.epoch-\d{6}\.pt\.[0-9a-f]{12}\.tmp")
 
 
 class CheckpointFolder:
     """The checkpoints of one run; a `with` block holds the folder for this run alone.
 
     Args:
-        folder: made when it is missing.
+        folder: made when it is missing; that it can be written is tried here.
         settings: of the run, plain values. A folder that holds a run under other settings is
             refused; only the number of processes may be another one.
         keep: how many of the latest checkpoints stay.
+        needs: bytes that have to be free.
 
     Raises:
         ValueError: the folder belongs to a run under other settings; lists the differences.
-        RuntimeError: another process trains in this folder now.
+        RuntimeError: another process trains in this folder now. OSError: it cannot be written.
     """
 
-    def __init__(self, folder: str | Path, settings: dict[str, Any], keep: int = 2) -> None:
-        self.folder = Path(folder)
+    def __init__(
+        self, folder: AnyPath, settings: dict[str, Any], keep: int = 2, needs: int = 0
+    ) -> None:
+        self.folder = folder_to_write(folder, "checkpoints", needs)
         self.settings = json.loads(json.dumps(settings))  # the form that it comes back in
         self.keep = positive("keep", keep)
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.folder / ".lock", timeout=0)
 
     def __enter__(self) -> Self:
         try:
-            self._lock.acquire()
+            with named(self.folder, "checkpoints", "written"):
+                self._lock.acquire()
         except Timeout:
             raise RuntimeError(
                 f"another run trains in {self.folder.name!r} at this moment: wait for it, or give "
                 "this run a folder of its own"
             ) from None
         for path in self.folder.iterdir():
-            if _UNFINISHED.fullmatch(path.name):  # of a run that was killed while writing
+            if _UNFINISHED.fullmatch(path.name):
                 path.unlink()
         return self
 
@@ -121,25 +124,7 @@ class CheckpointFolder:
         content = {"library": __version__, "settings": self.settings, "state": state}
         content["checksum"] = checksum(state)
         place = self.folder / f"epoch-{epoch:06d}.pt"
-        beside = place.with_suffix(".tmp")
-        try:
-            with open(beside, "wb") as file:
-                torch.save(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, place)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        with whole_file(place, "checkpoints") as beside, open(beside, "wb") as file:
+            torch.save(content, file)
         for _, old in self._numbered()[: -self.keep]:
             old.unlink()
-
-
-def checksum(state: Any) -> int:
-    """A number that tells two states apart, whatever bit of a tensor or a value is different."""
-    if isinstance(state, dict):
-        return crc32(repr([(key, checksum(value)) for key, value in state.items()]).encode())
-    if isinstance(state, Tensor):
-        flat = state.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-        return crc32(flat.numpy().data, crc32(repr((state.dtype, state.shape)).encode()))
-    return crc32(repr(state).encode())

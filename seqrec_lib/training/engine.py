@@ -37,7 +37,7 @@ class LossSum(nn.Module):
         rows = self.rows(seq != 0, training=True, generator=self.generator, times=times)
         query, shift = encoded(self.model, seq, users, rows)  # (B·T, D), (B·T,)
         shift = None if shift is None else shift.float()
-        weight, target = self.model.output_embedding, batch.pos.view(-1)
+        weight, target = self.model.output_embedding.float(), batch.pos.view(-1)
         with torch.autocast(seq.device.type, enabled=False):  # the loss is in float32
             return self.loss.total(query.float(), shift, weight, target, negatives.flatten(0, 1))
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
+from seqrec_lib.common.bars import progress_bar
 from seqrec_lib.common.distributed import World
 from seqrec_lib.training.by_hand import keep_what_is_trained
 from seqrec_lib.training.sampling import SampledBatch
@@ -95,8 +95,8 @@ class Run:
         """Train to the last epoch or to the end of patience, and put the best weights back."""
         state, verbose = self.state, self.verbose and self.world.first
         first, started, stopped = state.epochs, time.perf_counter(), False
-        settings = {"unit": "epoch", "file": sys.stdout, "leave": False, "disable": not verbose}
-        with tqdm(total=self.num_epochs, initial=first, **settings) as bar:
+        settings = {"unit": "epoch", "disable": not verbose}
+        with progress_bar(total=self.num_epochs, initial=first, **settings) as bar:
             try:
                 while state.epochs < self.num_epochs and state.waited < self.patience:
                     mean = self.epoch(state.epochs + 1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from seqrec_lib.common.checks import ids_between, padded_in_front
+from seqrec_lib.common.ids import whole_numbers
 from seqrec_lib.common.transfer import sent
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.unseen import Complement
@@ -29,8 +30,9 @@ class Sampler(Protocol):
 class ForeignSampler:
     """Somebody else's sampler with the library's interface: its arrays are checked on the way."""
 
-    def __init__(self, sampler: Sampler, itemnum: int) -> None:
-        self._sampler, self._itemnum, self._device = sampler, itemnum, torch.device("cpu")
+    def __init__(self, sampler: Sampler, itemnum: int, usernum: int) -> None:
+        self._sampler, self._device = sampler, torch.device("cpu")
+        self._itemnum, self._usernum = itemnum, usernum
 
     def to(self, device: torch.device | str) -> ForeignSampler:
         """Where its batches go."""
@@ -40,19 +42,33 @@ class ForeignSampler:
     def sample(self) -> Batch:
         """The next batch.
 
-        Raises ValueError for an array that is not (B, T), for ids outside the data set, and for a
-        batch that is padded behind or holds no target.
+        Raises ValueError that names what is no batch: fewer or other arrays than users (B,), seq,
+        pos and neg (B, T), ids outside the data set, padding behind, no target, no batch at all.
         """
-        users, *rest = (
-            torch.as_tensor(np.ascontiguousarray(x), dtype=torch.int64)
-            for x in self._sampler.next_batch()
-        )
-        for name, ids in zip(("seq", "pos", "neg"), rest, strict=True):
-            if ids.dim() != 2:
-                raise ValueError(
-                    f"the sampler's {name} has shape {tuple(ids.shape)}: it must be (batch, length)"
-                )
+        try:
+            given = self._sampler.next_batch()
+        except StopIteration:
+            raise ValueError(
+                "the sampler has no batch left: next_batch must give one for ever"
+            ) from None
+        parts = tuple(given) if isinstance(given, Iterable) else ()  # a zip, in recommenders
+        if len(parts) != 4:
+            raise ValueError(
+                f"the sampler's next_batch gave {given!r:.80}: it must give users (batch,), and "
+                "seq, pos and neg, each (batch, length)"
+            )
+        users = torch.from_numpy(whole_numbers("the sampler's users", parts[0], axes=(1, 2)))
+        ids_between("the sampler's users", users, 0, self._usernum, "dataset.usernum")
+        rest: list[Tensor] = []
+        for name, values in zip(("seq", "pos", "neg"), parts[1:], strict=True):
+            ids = torch.from_numpy(whole_numbers(f"the sampler's {name}", values, axes=2))
             ids_between(f"the sampler's {name}", ids, 0, self._itemnum, "dataset.itemnum")
+            if len(ids) != users.numel() or (rest and ids.shape != rest[0].shape):
+                raise ValueError(
+                    f"the sampler's {name} has shape {tuple(ids.shape)}, beside {users.numel()} "
+                    f"users{f' and seq of shape {tuple(rest[0].shape)}' if rest else ''}"
+                )
+            rest.append(ids)
         batch = Batch(users.view(-1), *rest)
         _check(batch)  # here, and not on the device: the host would have to wait for it
         return Batch(*sent(self._device, *batch))
@@ -62,13 +78,13 @@ class ForeignSampler:
         return {}
 
 
-def adapted(sampler: Sampler, itemnum: int) -> WarpSampler | ForeignSampler:
+def adapted(sampler: Sampler, itemnum: int, usernum: int) -> WarpSampler | ForeignSampler:
     """The library's own sampler as it is, any other one behind an adapter: one of a subclass that
     overrides next_batch, too."""
     if not isinstance(sampler, WarpSampler) or "next_batch" in vars(sampler):
-        return ForeignSampler(sampler, itemnum)
+        return ForeignSampler(sampler, itemnum, usernum)
     own = type(sampler).next_batch is WarpSampler.next_batch
-    return sampler if own else ForeignSampler(sampler, itemnum)
+    return sampler if own else ForeignSampler(sampler, itemnum, usernum)
 
 
 def _check(batch: SampledBatch) -> None:

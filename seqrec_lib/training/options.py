@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from seqrec_lib.common.checks import one_of, positive
+from seqrec_lib.common.checks import above_zero, one_of, rate, whole_number
 from seqrec_lib.training.losses import Loss, as_loss
 from seqrec_lib.training.sse import SSE
 
@@ -107,26 +107,26 @@ class TrainingOptions:
     verbose: bool = True
 
     def __post_init__(self) -> None:
-        positive("num_epochs", self.num_epochs)
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate={self.learning_rate} must be above 0")
-        if any(done < 1 or not rate > 0 for done, rate in (self.schedule or {}).items()):
-            raise ValueError(
-                f"schedule={self.schedule} must map numbers of epochs to rates above 0"
-            )
-        if self.val_epoch < 0:
-            raise ValueError(f"val_epoch={self.val_epoch} must be 0 (never) or a number of epochs")
+        least = {"num_epochs": 1, "batch_size": 1, "eval_batch_size": 1, "keep_checkpoints": 1}
+        least |= {"val_epoch": 0, "patience": 1, "threads": 1, "seed": 0}
+        for name, lowest in least.items():
+            if (value := getattr(self, name)) is not None:
+                self._settle(name, whole_number(name, value, lowest))
+        for name in ("learning_rate", "epsilon"):
+            self._settle(name, above_zero(name, getattr(self, name)))
+        if not isinstance(self.betas, tuple | list) or len(self.betas) != 2:
+            raise ValueError(f"betas={self.betas!r:.80} must be two numbers, as (0.9, 0.999)")
+        self._settle("betas", tuple(rate("betas", beta) for beta in self.betas))
+        if self.schedule is not None:
+            self._settle("schedule", _checked_schedule(self.schedule))
         if self.all_events and self.val_epoch:
             raise ValueError(
                 f"all_events=True leaves nothing to validate on: give val_epoch=0 instead of "
                 f"{self.val_epoch}, and the number of epochs that a validated run has found best"
             )
-        if self.patience is not None and (self.patience < 1 or self.val_epoch == 0):
-            raise ValueError(
-                f"patience={self.patience} needs to be at least 1, and val_epoch at least 1"
-            )
+        if self.patience is not None and self.val_epoch == 0:
+            raise ValueError(f"patience={self.patience} needs val_epoch to be at least 1")
         as_loss(self.loss)
-        positive("batch_size", self.batch_size)
         one_of("engine", self.engine, ("auto", "packed", "padded"))
         one_of("precision", self.precision, tuple(PRECISIONS))
         one_of("tables", self.tables, ("dense", "sparse"))
@@ -139,6 +139,10 @@ class TrainingOptions:
                 f"engine='packed' is for float32 on a CPU, with loops of its own, and "
                 f"{' and '.join(other)} of the padded engine: leave one of them out"
             )
+
+    def _settle(self, name: str, value: Any) -> None:
+        """An argument as a plain number, whatever type it came in."""
+        object.__setattr__(self, name, value)
 
     @property
     def objective(self) -> Loss:
@@ -169,3 +173,15 @@ class TrainingOptions:
     def validates_after(self, epoch: int) -> bool:
         """Whether there is a validation after this epoch: every val_epoch, and after the last."""
         return self.val_epoch > 0 and (epoch % self.val_epoch == 0 or epoch == self.num_epochs)
+
+
+def _checked_schedule(schedule: Any) -> dict[int, float]:
+    try:
+        return {
+            whole_number("schedule", done): above_zero("schedule", new)
+            for done, new in schedule.items()
+        }
+    except (AttributeError, ValueError) as error:
+        raise ValueError(
+            f"schedule={schedule!r} must map numbers of epochs to rates above 0"
+        ) from error

@@ -166,12 +166,15 @@ def test_times_of_the_sample_are_times(sample_world: SampleWorld, tmp_path: Path
     assert SASRecDataSet(path).with_time
 
 
+@pytest.mark.parametrize("each", [1, 4])  # with a row each, the users count like an index
 @pytest.mark.parametrize("more", [1, 2])
 @pytest.mark.parametrize("layout", [RATINGS_100K, RATINGS_1M, RATINGS_CSV], ids=lambda x: x.sep)
-def test_a_column_more_in_every_row_is_refused(tmp_path: Path, layout: Any, more: int) -> None:
+def test_a_column_more_in_every_row_is_refused(
+    tmp_path: Path, layout: Any, more: int, each: int
+) -> None:
     """pandas takes the first columns for an index then: user would be the second one."""
     path = tmp_path / "ratings"
-    rows = [[u, 10 + i, 5, 1000 + i, *[9] * more] for u in (1, 2, 3) for i in range(4)]
+    rows = [[u, 10 + i, 5, 1000 + i, *[9] * more] for u in (1, 2, 3) for i in range(each)]
     lines = [layout.sep.join(map(str, row)) for row in rows]
     head = [layout.sep.join(layout.header)] if layout.header else []
     path.write_text("\n".join([*head, *lines]))

@@ -150,7 +150,7 @@ def test_without_titles_there_is_no_title_column():
         ({"histories": [[1], 2]}, "mixes items and lists"),
         ({"histories": ["Toy Story", "Shrek"]}, "Shrek"),
         ({"histories": ["Psycho"]}, "1960"),
-        ({"histories": [1], "k": 0}, "k must be at least 1, got 0"),
+        ({"histories": [1], "k": 0}, "k=0 must be a whole number"),
     ],
 )
 def test_wrong_requests_say_what_is_wrong(arguments, message):
@@ -240,7 +240,7 @@ def test_similar_items_of_a_neighbourhood_model():
 def test_similar_items_need_a_model_that_knows():
     with pytest.raises(TypeError, match="Popularity has no item_vectors"):
         similar_items(Popularity(dataset()), dataset(), 1)
-    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="k=0 must be a whole number"):
         similar_items(Next(), dataset(), 1, k=0)
     with pytest.raises(ValueError, match="item 9"):
         similar_items(Next(), dataset(), 9, k=1)

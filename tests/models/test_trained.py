@@ -130,7 +130,9 @@ def test_sample_is_refused_by_what_was_trained_on_other_films(sample_dataset, tm
 
 
 def test_unknown_and_missing_names_say_what_to_do(tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match=r"no file bert, .* those are 'sasrec-ml-1m'"):
+    with pytest.raises(
+        FileNotFoundError, match=r"bert.*Trained models have the names 'sasrec-ml-1m'"
+    ):
         sl.load("bert")
     monkeypatch.setattr(trained, "FOLDER", tmp_path)
     with pytest.raises(LookupError, match=r'reproduce SSE-PT --rows "sse-pt n=200 50\+100"'):

@@ -124,7 +124,7 @@ def test_settings_that_are_missing_or_unknown_are_named():
     [
         ({"attention_num_heads": 3}, r"attention_dim=8 is not divisible by num_heads=3"),
         ({"attention_num_heads": 0}, "num_heads=0"),
-        ({"num_blocks": -1}, "num_layers=-1"),
+        ({"num_blocks": -1}, "num_blocks=-1"),
         ({"item_num": 0}, "item_num=0"),
         ({"seq_max_len": 2.5}, "seq_max_len=2.5"),
         ({"dropout_rate": 1.0}, "dropout_rate=1.0"),

@@ -36,8 +36,9 @@ def results(tmp_path):
     for table, row, seed, ndcg, full in runs:
         (recipe,) = find_recipes(table, [row])
         line = {"row": row, "dataset": recipe.dataset, "seed": seed, "epochs": recipe.epochs}
-        line |= {"settings": recipe.settings, "sampled_hr": 0.7}
-        lines.setdefault(table, []).append(line | {"sampled_ndcg": ndcg, "full_ndcg": full})
+        line |= {"settings": recipe.settings, "mean_hr": 0.7}
+        line |= {"mean_ndcg": ndcg, "mean_ndcg_low": 0, "mean_ndcg_high": 1, "sampled_ndcg": 0}
+        lines.setdefault(table, []).append(line | {"full_ndcg": full, "full_hr": 0})
     for table, rows in lines.items():
         pd.DataFrame(rows).to_csv(tmp_path / f"{table}.csv", index=False)
     return tmp_path

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from seqrec_lib.common.paths import AnyPath, folder_to_write, whole_file
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.movielens import MovieLens
 from seqrec_lib.data.sample.films import GENRES, Films, make_films
@@ -36,13 +37,12 @@ class SampleWorld:
     def __repr__(self) -> str:
         return f"SampleWorld(seed={self.seed}, {self.movielens!r})"
 
-    def write(self, folder: str | Path) -> Path:
+    def write(self, folder: AnyPath) -> Path:
         """Write ratings.dat, movies.dat and users.dat in MovieLens 1M's format into a folder.
 
         The same seed and sizes give the same bytes. Returns the folder.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = folder_to_write(folder)
         ratings = self.movielens.ratings.assign(rating=self.movielens.ratings["rating"].astype(int))
         films = self.movielens.items.reset_index()[["item", "title", "genres"]]
         for name, table in (
@@ -52,7 +52,8 @@ class SampleWorld:
         ):
             columns = [table[column].astype(str) for column in table]
             lines = ["::".join(row) for row in zip(*columns, strict=True)]
-            (folder / name).write_bytes(("\n".join(lines) + "\n").encode("latin-1"))
+            with whole_file(folder / name) as beside:
+                beside.write_bytes(("\n".join(lines) + "\n").encode("latin-1"))
         return folder
 
     def next_item_probabilities(self, histories: np.ndarray) -> np.ndarray:

@@ -78,6 +78,8 @@ def _is_code(name: str, value: object) -> bool:
 
 def _known(part: nn.Module) -> bool:
     replaced = any(callable(value) for value in vars(part).values())  # block.forward = …
+    if isinstance(part, nn.Embedding) and (part.scale_grad_by_freq or part.max_norm or part.sparse):
+        return False  # they look at a whole batch, which is cut into groups here
     return type(part) in _KNOWN and not replaced and getattr(part, "bias", 0) is not None
 
 

@@ -1,0 +1,42 @@
+"""Two rows compared over the same users, with every recorded seed of both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from seqrec_lib.evaluation.metrics import user_values
+from seqrec_lib.reproduce.recipe import Recipe
+from seqrec_lib.reproduce.recorded import RESULTS_FOLDER, recorded_ranks, recorded_runs
+
+
+def paired(a: Recipe, b: Recipe, protocol: str, results: Path = RESULTS_FOLDER) -> str:
+    """The difference a - b of NDCG@10 in words: the mean over users, and its 95% interval.
+
+    Each user's value is the mean over all recorded seeds of a row, so that no pair of seeds is
+    chosen. The interval is over users; how far seeds spread is in the tables. "" where nothing is
+    recorded of one of them.
+
+    protocol: "sampled" or "full", see `recorded_ranks`.
+    """
+    values = [_by_user(recipe, protocol, results) for recipe in (a, b)]
+    if values[0] is None or values[1] is None:
+        return ""
+    difference = values[0] - values[1]
+    mean, error = difference.mean(), 1.96 * difference.std(ddof=1) / np.sqrt(len(difference))
+    return difference_in_words(mean, mean - error, mean + error)
+
+
+def difference_in_words(mean: float, low: float, high: float) -> str:
+    """A difference and its interval."""
+    return f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"
+
+
+def _by_user(recipe: Recipe, protocol: str, results: Path) -> np.ndarray | None:
+    """(U,) NDCG@10, the mean over seeds."""
+    found = [
+        user_values(recorded_ranks(label, recipe.dataset, results)[protocol], "NDCG@10")
+        for label in recorded_runs(recipe, results)["label"]
+    ]
+    return np.mean(found, axis=0) if found else None
