@@ -200,12 +200,8 @@ def top_items(
         item_num: the items 1 to item_num are listed; None: all that the scorer knows.
         allowed: bool (item_num + 1,): which of them; None: all.
 
-    Returns:
-        (items, scores): int64 and float32 (U, k), best first. A list that runs out of items ends in
-        0s, with score -inf.
-
-    Raises:
-        ValueError: k below 1; NaN or infinite scores.
+    Returns (items, scores): int64 and float32 (U, k), best first. A list that runs out of items
+    ends in 0s, with score -inf. Raises ValueError for k below 1 and for scores that are no numbers.
     """
     item_num = scorer.item_num if item_num is None else item_num
     k = positive("k", k)
