@@ -72,18 +72,19 @@ if TYPE_CHECKING:
     from seqrec_lib.explorer.page import explore as explore
     from seqrec_lib.models.export import Scores as Scores
     from seqrec_lib.models.files import build_model as build_model
-    from seqrec_lib.models.files import load_model as load_model
     from seqrec_lib.models.files import read_weights as read_weights
-    from seqrec_lib.models.files import save_model as save_model
     from seqrec_lib.models.files import (
         state_dict_for_recommenders as state_dict_for_recommenders,
     )
     from seqrec_lib.models.fit import fit as fit
+    from seqrec_lib.models.growth import grow as grow
     from seqrec_lib.models.recommenders import SASREC as SASREC
     from seqrec_lib.models.recommenders import SSEPT as SSEPT
     from seqrec_lib.models.sasrec import SASRecConfig as SASRecConfig
+    from seqrec_lib.models.saved import load as load
+    from seqrec_lib.models.saved import read_card as read_card
+    from seqrec_lib.models.saved import save as save
     from seqrec_lib.models.ssept import SSEPTConfig as SSEPTConfig
-    from seqrec_lib.models.trained import load_trained as load_trained
     from seqrec_lib.models.trained import trained_models as trained_models
     from seqrec_lib.network.layers import Encoder as Encoder
     from seqrec_lib.network.layers import EncoderLayer as EncoderLayer

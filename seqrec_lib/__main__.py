@@ -25,8 +25,8 @@ from torch.distributed.elastic.multiprocessing.errors import record
 from seqrec_lib.common.distributed import processes
 from seqrec_lib.common.paths import file_to_write, folder_to_write, write_text
 from seqrec_lib.data.loading import load_dataset
-from seqrec_lib.models.files import save_model
 from seqrec_lib.models.recommenders import SASREC, SSEPT
+from seqrec_lib.models.saved import save
 from seqrec_lib.training.losses import LOSSES
 from seqrec_lib.training.sampling import WarpSampler
 
@@ -85,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if world.first:
             print(f"test NDCG@10 {ndcg:.4f}, HR@10 {hit_rate:.4f}, among 100 drawn films")
             if options.save:
-                save_model(model, options.save, {"data": options.data, "history": history})
+                card = {"data": options.data, "history": history}
+                save(model, dataset, options.save, card)
             if options.json:
                 about = {"test": [ndcg, hit_rate], "processes": world.size, "seconds": seconds}
                 found = {**history, **about}
@@ -117,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, help="of each process's packed engine (what torchrun leaves)")
     add("--seed", type=int, default=1, help="of weights, batches and dropout")
     add("--checkpoints", metavar="FOLDER", help="save every epoch there, and go on from there")
-    add("--save", metavar="FILE", help="the trained model, for load_model")
+    add("--save", metavar="FILE", help="the trained model, for load")
     add("--json", metavar="FILE", help="losses, metrics and seconds")
     add("--timeout", type=float, default=60, help="seconds without an answer that end the run")
     return parser

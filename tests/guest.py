@@ -135,8 +135,8 @@ def use_the_library(folder: Path) -> None:
     sl.sampled_ranks(models["SASRec"], dataset, seed=1)
     sl.summarise(ranks["SASRec"])
     sl.compare(ranks["SASRec"], ranks["popularity"], "NDCG@10")
-    sl.recommend(models["SASRec"], dataset, users=[1, 2], k=3)
-    sl.similar_items(models["SASRec"], dataset, dataset.title(1), k=3)
+    sl.recommend(models["SASRec"], dataset, users=dataset.raw_users[1:3], k=3)
+    sl.similar_items(models["SASRec"], dataset, dataset.title(1, internal=True), k=3)
 
 
 if __name__ == "__main__":

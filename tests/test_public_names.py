@@ -26,8 +26,8 @@ PUBLIC = {
     "Encoder", "EncoderLayer", "FusedRows", "LayerNormalization", "MultiHeadAttention",
     "PaddedRows", "PointWiseFeedForward", "SequenceModel",
     # models
-    "SASREC", "SSEPT", "SASRecConfig", "SSEPTConfig", "Scores", "build_model", "fit", "load_model",
-    "load_trained", "read_weights", "save_model", "state_dict_for_recommenders", "trained_models",
+    "SASREC", "SSEPT", "SASRecConfig", "SSEPTConfig", "Scores", "build_model", "fit", "grow",
+    "load", "read_card", "read_weights", "save", "state_dict_for_recommenders", "trained_models",
     # explorer
     "Explorer", "explore",
     # training

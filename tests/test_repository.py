@@ -76,7 +76,9 @@ def imported_by(sources: Iterator[str]) -> set[str]:
                 modules |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
                 modules.add(node.module.split(".")[0])
-    own = {"seqrec_lib", *(path.stem for path in tracked() if path.suffix == ".py")}
+    files = [path for path in tracked() if path.suffix == ".py"]
+    packages = {path.parent.name for path in files if path.name == "__init__.py"}
+    own = {"seqrec_lib", *packages, *(path.stem for path in files)}
     owners = packages_distributions()
     return {
         canonicalize_name(owners.get(module, [module])[0])

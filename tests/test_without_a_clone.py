@@ -20,7 +20,7 @@ import seqrec_lib as sl
 
 assert "installed" in sl.__file__, sl.__file__
 dataset = sl.prepare(sl.load_for_notebook(profile="smoke"))
-model = sl.load_trained("sasrec-sample", dataset)
+model, _ = sl.load("sasrec-sample", dataset=dataset)
 print(sl.recommend(model, dataset, histories=["orbit of glass"], k=1)["title"][0])
 there = sl.trained_models()["there"]
 assert there.all(), there

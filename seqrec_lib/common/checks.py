@@ -77,25 +77,6 @@ def one_of(name: str, value: str, choices: Sequence[str]) -> str:
     return value
 
 
-def knows_all(model: Any, dataset: Any, with_users: bool = True) -> None:
-    """A ValueError when a data set has items or users that a model has no place for.
-
-    A model may be larger than its data: what is beyond is nobody's. with_users: False where the
-    model is not told who the users are.
-    """
-    name, users = type(model).__name__, getattr(model, "user_num", None) if with_users else None
-    if dataset.itemnum > model.item_num:
-        raise ValueError(
-            f"{name} knows {model.item_num} items, the data set has {dataset.itemnum}: they do not "
-            f"belong together, or build the model with item_num={dataset.itemnum} or more"
-        )
-    if users is not None and dataset.usernum > users:
-        raise ValueError(
-            f"{name} knows {users} users, the data set has {dataset.usernum}: they do not belong "
-            f"together, or build the model with user_num={dataset.usernum} or more"
-        )
-
-
 _CHECKED = ContextVar("checked", default=False)
 
 

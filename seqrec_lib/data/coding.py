@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from seqrec_lib.common.vocabulary import RawIds, Vocabulary
 from seqrec_lib.data.columns import refuse_damaged_text
 from seqrec_lib.data.interactions import times_of
 
@@ -25,6 +26,25 @@ class Coded(NamedTuple):
         return Coded(
             user, item, raw_users, raw_items, None if self.time is None else self.time[rows]
         )
+
+    def known_to(self, known: Vocabulary | None) -> tuple[np.ndarray, np.ndarray] | None:
+        """Which of the users, and which of the items, a vocabulary has: bool by number."""
+        if known is None:
+            return None
+        users = [known.users.find(raw) > 0 for raw in self.raw_users.tolist()]
+        items = [known.items.find(raw) > 0 for raw in self.raw_items.tolist()]
+        return np.array(users), np.array(items)
+
+    def after(self, known: Vocabulary | None) -> "Coded":
+        """Numbered so that what a vocabulary has keeps its numbers, and what is new follows.
+
+        Raises ValueError where ids are text here and numbers there.
+        """
+        if known is None:
+            return self
+        user, raw_users = _after(self.user, self.raw_users, known.users)
+        item, raw_items = _after(self.item, self.raw_items, known.items)
+        return Coded(user, item, raw_users, raw_items, self.time)
 
 
 def coded(rows: pd.DataFrame, keep_times: bool) -> Coded:
@@ -62,6 +82,21 @@ def _codes(values: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
     codes, found = pd.factorize(values, sort=True)
     refuse_damaged_text(found, name)
     return codes.astype(np.int32), np.asarray(found)
+
+
+def _after(codes: np.ndarray, raw: np.ndarray, known: RawIds) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (N,) and raw ids by code, those of a list first, in its order."""
+    listed = known.by_number()[1:]
+    if known.count and known.are_text != (raw.dtype.kind not in "iuf"):
+        kinds = ("text", "numbers") if known.are_text else ("numbers", "text")
+        raise ValueError(
+            f"{known.name} ids are {kinds[0]} in like=, such as {known.examples()}, {kinds[1]} in "
+            f"the log, such as {raw.tolist()[0]!r}: make them alike"
+        )
+    place = np.array([known.find(one) for one in raw.tolist()], dtype=np.int64) - 1
+    new = place < 0
+    place[new] = known.count + np.arange(np.count_nonzero(new))
+    return place[codes].astype(np.int32), np.concatenate([listed, raw[new]])
 
 
 def _renumber(codes: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

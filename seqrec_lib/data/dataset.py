@@ -1,19 +1,20 @@
 """One data set ready for training: sequences, ids, titles, and the leave-one-out split."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from seqrec_lib.common.vocabulary import Vocabulary
 from seqrec_lib.data.histories import SplitHistories
 from seqrec_lib.data.interactions import check_numbered, ordered_sequences
 from seqrec_lib.data.lists import Lists
+from seqrec_lib.data.naming import Names
 from seqrec_lib.data.readers import read_interactions
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.data.split import Split
-from seqrec_lib.data.titles import TitleIndex
 
 
 class SASRecDataSet(SplitHistories):
@@ -40,9 +41,14 @@ class SASRecDataSet(SplitHistories):
     filename, col_sep: as given. with_time: whether the file has a time column.
     usernum, itemnum, user_train, user_valid, user_test, User, Items, sequences, train, valid_item,
     test_item: see `SplitHistories`.
-    items: None, or a table indexed 1 to itemnum with title, genres, year and raw_id.
-    raw_users: (usernum + 1,) the users' ids in the raw files; entry 0 means nothing.
+    items: None, or a table indexed 1 to itemnum with title, raw_id and any other column.
+    raw_users, raw_items: the ids in the log, by number; entry 0 means nothing.
+    item_name: what an item is called in messages.
     report: None, or what became of the rows of the log, see `seqrec_lib.prepare`.
+
+    Sequences, dicts and arrays hold the numbers 1, 2, …; whatever takes or gives one user or item
+    speaks the ids of the log (`item_number`, `user_number`, `raw_items`, `raw_users` translate). In
+    a data set made without other ids the numbers are the ids.
 
     Raises FileNotFoundError, ValueError naming the line for a file that is not like this, and
     ValueError for keep_times without a time column.
@@ -58,6 +64,7 @@ class SASRecDataSet(SplitHistories):
         itemnum: int | None = None,
         items: pd.DataFrame | None = None,
         raw_users: np.ndarray | None = None,
+        item_name: str = "item",
     ) -> None:
         if filename is not None and sequences is not None:
             raise TypeError("give filename or sequences, not both")
@@ -68,7 +75,9 @@ class SASRecDataSet(SplitHistories):
             sequences = ordered_sequences(rows, keep_times)
         super().__init__(sequences, itemnum)
         self.items = None if items is None else _checked_items(items, self.itemnum)
-        self.raw_users = np.arange(self.usernum + 1) if raw_users is None else raw_users
+        self.item_name = item_name
+        self._raw_users = raw_users
+        self._names: Names | None = None
         self.report: pd.DataFrame | None = None
 
     @classmethod
@@ -129,6 +138,27 @@ class SASRecDataSet(SplitHistories):
         dataset._flat = split
         return dataset
 
+    @classmethod
+    def of_split(
+        cls,
+        split: Split,
+        itemnum: int,
+        items: pd.DataFrame | None,
+        raw_users: np.ndarray | None,
+        item_name: str,
+    ) -> "SASRecDataSet":
+        """From a split of any histories, also of users who have none at all."""
+        dataset = cls(itemnum=itemnum, items=items, raw_users=raw_users, item_name=item_name)
+        dataset.take_split(split)
+        return dataset
+
+    def undivided(self) -> "SASRecDataSet":
+        """The same histories, with all items for training: nothing is left to evaluate on."""
+        whole = Split.by_sizes(self.sequences, 0, 0, 1)
+        return SASRecDataSet.of_split(
+            whole, self.itemnum, self.items, self._raw_users, self.item_name
+        )
+
     def __repr__(self) -> str:
         if self.is_empty:
             return "SASRecDataSet(empty)"
@@ -155,55 +185,98 @@ class SASRecDataSet(SplitHistories):
             }
         )
 
+    def name_like(self, other: "SASRecDataSet") -> None:
+        """Take over what items and users are called, from a data set with the same numbers."""
+        self.items, self._raw_users, self.item_name = other.items, other._raw_users, other.item_name
+
     @property
-    def _known_items(self) -> pd.DataFrame:
-        if self.items is None:
-            raise ValueError("this data set has no titles: give items= a table with titles")
-        return self.items
+    def names(self) -> Names:
+        """Finds items and users by the ids of the log, and items by title."""
+        made_of = (self.items, self._raw_users, self.itemnum, self.usernum, self.item_name)
+        if self._names is None or not self._names.are_of(*made_of):
+            items, raw_users, itemnum, usernum, item_name = made_of
+            self._names = Names(itemnum, usernum, items, raw_users, item_name)
+        return self._names
 
-    @cached_property
-    def _titles(self) -> TitleIndex:
-        return TitleIndex(self._known_items["title"])
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Which item and which user of the log each number stands for."""
+        return self.names.vocabulary
 
-    def item_id(self, title: str) -> int:
-        """The id of the film that a typed-in title means; case, year and 'The' are optional.
+    @property
+    def raw_items(self) -> np.ndarray:
+        """(itemnum + 1,) the items' ids in the log, by number; entry 0 means nothing."""
+        return self.vocabulary.items.by_number()
 
-        Raises TitleError, a ValueError, with the choices where several films match, with the
-        closest titles where none does. `search` lists titles.
+    @property
+    def raw_users(self) -> np.ndarray:
+        """(usernum + 1,) the users' ids in the log, by number; entry 0 means nothing."""
+        return self.vocabulary.users.by_number()
+
+    @raw_users.setter
+    def raw_users(self, raw: np.ndarray) -> None:
+        self._raw_users = raw
+
+    def item_number(self, item: Any) -> int:
+        """The number 1 to itemnum of an item, by its id in the log or its title.
+
+        Raises ValueError that says what the ids look like, or names the closest titles.
         """
-        return self._titles.find(title)
+        return self.names.item(item)
 
-    def item_ids(self, titles: Iterable[str]) -> dict[str, int]:
+    def user_number(self, user: Any) -> int:
+        """The number 1 to usernum of a user, by the id in the log. Raises ValueError for others."""
+        return self.names.user(user)
+
+    def item_id(self, title: str) -> Any:
+        """The id, as in the log, of the item that a typed-in title means.
+
+        Case, year and 'The' are optional. Raises ValueError with the choices where several items
+        match, with the closest titles where none does.
+        """
+        return self.names.titles.find(title)
+
+    def item_ids(self, titles: Iterable[str]) -> dict[str, Any]:
         """{title: id} of typed-in titles. One TitleError names all that are wrong."""
-        return self._titles.find_all(titles)
+        return self.names.titles.find_all(titles)
 
     def search(self, text: str = "", k: int = 10) -> pd.DataFrame:
-        """The films whose titles hold the words of a text, the best match first.
+        """The items whose titles hold the words of a text, the best match first.
 
-        Returns at most k rows of `items`, indexed by item id. An empty text finds all, by title.
+        Returns at most k rows with title, genres and year, indexed by the ids of the log. An empty
+        text finds all, by title.
         """
-        found = self._titles.search(text, k)
-        shown = [name for name in ("title", "genres", "year") if name in self._known_items]
-        return self._known_items.loc[found, shown]
+        found = self.names.titles.search(text, k)
+        assert self.items is not None
+        shown = [name for name in ("title", "genres", "year") if name in self.items]
+        rows = self.items.loc[[self.names.item(item) for item in found], shown]
+        return rows.set_axis(pd.Index(found, name="item"))
 
-    def title(self, item_id: int) -> str:
-        """The title of an item id, as in the raw file. Raises ValueError outside 1 to itemnum."""
-        if not 1 <= item_id <= self.itemnum:
-            raise ValueError(f"item id {item_id} is outside 1 to {self.itemnum}")
-        return f"item {item_id}" if self.items is None else str(self.items["title"].loc[item_id])
+    def title(self, item: Any, internal: bool = False) -> str:
+        """The title of an item, by its id in the log; internal=True: by its number, 1 to itemnum.
 
-    def history_frame(self, user: int) -> pd.DataFrame:
-        """One user's history in order: item, split and, where known, title, genres and year."""
-        if user not in self.sequences:
-            raise ValueError(f"user {user} is outside 1 to {self.usernum}")
-        ids = self.sequences[user].astype(np.int64)
-        counts = [self.train.lengths[user], *(self.held_out(x)[user] for x in ("valid", "test"))]
+        Raises ValueError for what is none.
+        """
+        return self.names.title(self.vocabulary.items.number(item, internal))
+
+    def history_frame(self, user: Any, internal: bool = False) -> pd.DataFrame:
+        """One user's history in order: item, split, and the other columns of `items`.
+
+        user: the id in the log. internal=True: user and item are numbers, 1 to usernum and itemnum.
+        """
+        number = self.names.user(user, internal)
+        items = self.sequences[number].astype(np.int64)
+        counts = [
+            self.train.lengths[number],
+            *(self.held_out(x)[number] for x in ("valid", "test")),
+        ]
         split = np.repeat(["train", "valid", "test"], counts).astype(object)
-        frame = pd.DataFrame({"item": ids, "split": split})
-        frame.index = pd.RangeIndex(1, len(ids) + 1, name="position")
+        shown = items if internal else self.vocabulary.items.of(items)
+        frame = pd.DataFrame({"item": shown, "split": split})
+        frame.index = pd.RangeIndex(1, len(items) + 1, name="position")
         if self.items is not None:
-            shown = [name for name in ("title", "genres", "year") if name in self.items]
-            frame[shown] = self.items[shown].loc[ids].set_axis(frame.index)
+            known = self.items.drop(columns="raw_id", errors="ignore").loc[items]
+            frame = pd.concat([frame, known.set_axis(frame.index)], axis=1)
         return frame
 
 

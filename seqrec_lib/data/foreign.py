@@ -52,9 +52,12 @@ def as_dataset(dataset: HasSplit) -> SASRecDataSet:
             f"SASRecDataSet, or any object with {', '.join(_NEEDED)}"
         )
     usernum, itemnum = (_size(dataset, name) for name in ("usernum", "itemnum"))
-    return SASRecDataSet.from_split(
+    taken = SASRecDataSet.from_split(
         dataset.user_train, dataset.user_valid, dataset.user_test, usernum, itemnum
     )
+    if isinstance(dataset, SASRecDataSet):
+        taken.name_like(dataset)
+    return taken
 
 
 def _size(dataset: HasSplit, name: str) -> int:

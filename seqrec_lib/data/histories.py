@@ -130,12 +130,17 @@ class SplitHistories:
         }
         return {name: int(number) for name, number in found.items()}
 
-    def _current(self) -> Split:
+    def current_split(self) -> Split:
         """The split that holds now: the dicts', where somebody has them in hand."""
         if self._lists is not None:
             self._flat = self._lists.current(self.usernum, self.itemnum)
         assert self._flat is not None
         return self._flat
+
+    def take_split(self, split: Split) -> None:
+        """Become the histories of a split, in place of what was there."""
+        self._read, self._flat, self._lists = split.sequences, split, None
+        self.usernum = split.sequences.num_users
 
     def _dicts(self) -> dict[str, dict[int, list[int]]]:
         if self._lists is None:
@@ -172,44 +177,44 @@ class SplitHistories:
     @property
     def sequences(self) -> Sequences:
         """The whole histories of users 1 to usernum: training, validation and test items."""
-        return self._current().sequences
+        return self.current_split().sequences
 
     @property
     def train(self) -> Sequences:
         """What is for training."""
-        return self._current().train
+        return self.current_split().train
 
     @property
     def valid_item(self) -> np.ndarray:
         """(usernum + 1,) int64: the first validation item by user, 0 = none."""
-        return self._current().targets("valid")
+        return self.current_split().targets("valid")
 
     @property
     def test_item(self) -> np.ndarray:
         """(usernum + 1,) int64: the first test item by user, 0 = none."""
-        return self._current().targets("test")
+        return self.current_split().targets("test")
 
     def history(self, split: str) -> Sequences:
         """What a model is shown before the targets of "test" (training and validation items) or of
         "valid" (training items)."""
-        return self._current().history(split)
+        return self.current_split().history(split)
 
     @property
     def split_points(self) -> dict[str, float]:
         """{"valid": …, "test": …}: the times from which on these parts are, empty without them."""
-        points = self._current().points
+        points = self.current_split().points
         return {} if points is None else dict(zip(("valid", "test"), points, strict=True))
 
     def held_out(self, split: str) -> np.ndarray:
         """(usernum + 1,) int64: how many items each user has in the part "test" or "valid"."""
-        return self._current().held_out(split)
+        return self.current_split().held_out(split)
 
     def targets(self, split: str) -> np.ndarray:
         """(usernum + 1,) int64: `test_item` or `valid_item`, what "test" or "valid" ranks.
 
         Raises ValueError that says what to do where nobody has one.
         """
-        current = self._current()
+        current = self.current_split()
         targets = current.targets(split)
         if not targets.any():
             raise ValueError(current.why_no_targets(split))
@@ -227,7 +232,7 @@ class SplitHistories:
         They come from the sequences (order and times included), itemnum and the split, not from
         titles and raw ids.
         """
-        return self._current().fingerprint(self.itemnum)
+        return self.current_split().fingerprint(self.itemnum)
 
     @property
     def User(self) -> dict[int, list[int]]:

@@ -9,6 +9,7 @@ from seqrec_lib.common.checks import one_of
 from seqrec_lib.data.coding import coded, from_1
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.interactions import as_table, check_interactions, stable_order, times_of
+from seqrec_lib.data.items import grown_table, item_table
 from seqrec_lib.data.movielens import MovieLens
 from seqrec_lib.data.report import preparation_report, print_report, split_report
 from seqrec_lib.data.sequences import Sequences
@@ -46,6 +47,7 @@ def prepare(
     seed: int | None = None,
     keep_times: bool = False,
     verbose: bool | None = None,
+    like: SASRecDataSet | None = None,
 ) -> SASRecDataSet:
     """Filter ratings, order each user's by time and number users and items from 1.
 
@@ -53,33 +55,33 @@ def prepare(
 
     ratings: `MovieLens`, or a table with user and item (numbers or text) and, where known, time;
         any rating counts as an interaction, and repeated rows stay repeated.
-    items: a table with title (and, where known, genres and year) indexed by raw item id.
+    items: a table with title (and any other columns) indexed by raw item id.
     min_item_count, min_user_count, until_stable: see `filter_ratings`.
-    ties: the order of a user's rows with equal time. "file" keeps the file's (a stable sort),
-        "item" goes by raw item id, "random" shuffles them and needs a seed. Without a time column
-        a user's rows are all ties.
-    keep_times: keep the times, too, in `sequences.times` and `train.times`: 16 more bytes an
-        interaction.
-    verbose: print the report; None prints that of your own tables, and not that of a release.
+    ties: the order of a user's rows with equal time (all, without a time column): "file" is the
+        file's, "item" goes by raw item id, "random" shuffles them and needs a seed.
+    keep_times: keep the times, too, in `sequences.times`: 16 more bytes an interaction.
+    like: a data set, such as `load` gives, whose users and items keep their numbers and titles,
+        whether they are in this log or not, and are not dropped as rare. What is new follows.
+    verbose: print `report` of the data set, a table of what became of the rows; None prints that of
+        your own tables, and not that of a release.
 
-    `report` of the data set is a table of what became of the rows: which rule dropped how many, how
-    many are repeats and ties, are held out, and are trained on.
-
-    Users and items that are left get the ids 1, 2, … in the order of their raw ids; the raw ids
-    are in `raw_users` and `items["raw_id"]`.
-
+    Users and items get the numbers 1, 2, … in the order of their raw ids, see `raw_users` and
+    `raw_items`. An item without a title is called "item" and its raw id.
     Raises ValueError for a missing column or value, for a column of times that is not called
     "time", for numbers that a spreadsheet has rounded, when the filter leaves nothing, where no id
     is found in `items`, and for keep_times without a time column.
     """
+    item_name = "film" if isinstance(ratings, MovieLens) else "item"
     verbose = not isinstance(ratings, MovieLens) if verbose is None else verbose
     if isinstance(ratings, MovieLens):
         items = ratings.items if items is None else items
         ratings = ratings.ratings
     _check_ties(ties, seed)
     read = coded(check_interactions(ratings), keep_times)
-    kept, dropped = _kept_rows(read.user, read.item, min_item_count, min_user_count, until_stable)
-    left = read if kept is None else read.only(kept)
+    known = None if like is None else like.vocabulary
+    rules = (min_item_count, min_user_count, until_stable, read.known_to(known))
+    kept, dropped = _kept_rows(read.user, read.item, *rules)
+    left = (read if kept is None else read.only(kept)).after(known)
     order = _order(left.user, left.item, left.time, ties, seed)
     time = None if left.time is None else left.time[order]
     lengths = np.append(0, np.bincount(left.user, minlength=len(left.raw_users)))
@@ -87,8 +89,9 @@ def prepare(
     dataset = SASRecDataSet(
         sequences=sequences,
         itemnum=len(left.raw_items),
-        items=_item_table(left.raw_items, items),
+        items=grown_table(like, left.raw_items, items),
         raw_users=from_1(left.raw_users),
+        item_name=item_name if like is None else like.item_name,
     )
     nameless = None if items is None else ~np.isin(left.raw_items, items.index)
     report = preparation_report((read.user, read.item), dropped, sequences, time, nameless)
@@ -134,7 +137,7 @@ def prepare_split(
         **sequences,
         usernum=len(raw_users),
         itemnum=len(raw_items),
-        items=_item_table(raw_items, items),
+        items=item_table(raw_items, items),
     )
     dataset.raw_users = from_1(raw_users)
     return _reported(dataset, split_report(parts), verbose)
@@ -148,9 +151,17 @@ def _reported(dataset: SASRecDataSet, report: pd.DataFrame, verbose: bool) -> SA
 
 
 def _kept_rows(
-    user: np.ndarray, item: np.ndarray, min_item: int, min_user: int, until_stable: bool
+    user: np.ndarray,
+    item: np.ndarray,
+    min_item: int,
+    min_user: int,
+    until_stable: bool,
+    spared: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
-    """The numbers of the rows that stay, in order, or None when all do; those dropped, by rule."""
+    """The numbers of the rows that stay, in order, or None when all do; those dropped, by rule.
+
+    spared: bool by user and by item, whom no rule drops.
+    """
     for name, count in (("min_item_count", min_item), ("min_user_count", min_user)):
         if count < 0:
             raise ValueError(f"{name}={count} must not be negative")
@@ -160,6 +171,8 @@ def _kept_rows(
     while True:
         item_counts, user_counts = np.bincount(item[rows]), np.bincount(user[rows])
         rare, short = item_counts[item[rows]] < min_item, user_counts[user[rows]] < min_user
+        if spared is not None:
+            short, rare = short & ~spared[0][user[rows]], rare & ~spared[1][item[rows]]
         dropped[by_item].append(rows[rare])
         dropped[by_user].append(rows[short & ~rare])
         before, rows = len(rows), rows[~(rare | short)]
@@ -187,41 +200,3 @@ def _order(
     else:
         first = np.random.default_rng(seed).permutation(len(item))
     return first[stable_order(user[first], None if time is None else time[first])]
-
-
-def _item_table(raw_items: np.ndarray, items: pd.DataFrame | None) -> pd.DataFrame:
-    """Titles, genres, year and raw id by the new ids 1 to len(raw_items)."""
-    index = pd.RangeIndex(1, len(raw_items) + 1, name="item")
-    unknown = pd.Series([f"item {raw}" for raw in raw_items], index=index, dtype="str")
-    table = pd.DataFrame({"title": unknown, "genres": "", "raw_id": raw_items}, index=index)
-    table["year"] = pd.array([pd.NA] * len(raw_items), dtype="Int64")
-    if items is not None:
-        if "title" not in items.columns:
-            raise ValueError(f"items must have a title column; it has {list(items.columns)}")
-        if not items.index.is_unique:
-            twice = items.index[items.index.duplicated()][0]
-            raise ValueError(f"items must have one row for each raw id; {twice} has several")
-        _check_same_ids(raw_items, items.index)
-        known = items.reindex(raw_items).set_index(index)
-        table["title"] = known["title"].astype("str").where(known["title"].notna(), unknown)
-        if "genres" in known:
-            table["genres"] = known["genres"].fillna("").astype("str")
-        if "year" in known:
-            table["year"] = known["year"].astype("Int64")
-    return table[["title", "genres", "year", "raw_id"]]
-
-
-def _check_same_ids(raw_items: np.ndarray, index: pd.Index) -> None:
-    """A ValueError where no item of the log is in the table of items: all titles would be lost."""
-    if index.isin(raw_items).any():
-        return
-    kinds = ["text" if isinstance(x[0], str) else "numbers" for x in (raw_items, index) if len(x)]
-    advice = "index it by the items' ids: items.set_index(...)"
-    if kinds == ["text", "numbers"]:
-        advice = "items.index = items.index.astype(str) makes them alike"
-    elif kinds == ["numbers", "text"]:
-        advice = "items.index = items.index.astype(int) makes them alike"
-    raise ValueError(
-        f"no item of the log is in the index of items: the log has {raw_items[0]!r} and so on, the "
-        f"index {index[:1].tolist()}; {advice}"
-    )

@@ -185,7 +185,7 @@ class TitleIndex:
         more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
         titles = [self._titles[item] for item in items]
         shown = (
-            f"{title!r}" + (f" (item {item})" if titles.count(title) > 1 else "")
+            f"{title!r}" + (f" (item {item!r})" if titles.count(title) > 1 else "")
             for item, title in zip(items[:_SHOWN], titles, strict=False)
         )
         return ", ".join(shown) + more

@@ -27,7 +27,7 @@ class Popularity:
 
     def __init__(self, dataset: HasSplit) -> None:
         dataset = as_dataset(dataset)
-        self.item_num = dataset.itemnum
+        self.item_num, self.knows = dataset.itemnum, dataset.vocabulary
         self.counts = _counts(dataset.train, self.item_num)
         self._scores = torch.from_numpy(self.counts).float()
         self._scores[0] = -torch.inf
@@ -55,7 +55,7 @@ class PersonalPopularity:
 
     def __init__(self, dataset: HasSplit) -> None:
         counts = Popularity(dataset).counts
-        self.item_num = len(counts) - 1
+        self.item_num, self.knows = len(counts) - 1, as_dataset(dataset).vocabulary
         self._popularity = torch.from_numpy(counts / (counts.max() + 1))  # (I+1,) below 1
 
     def score(
@@ -98,7 +98,7 @@ class MarkovChain:
         if smoothing <= 0:
             raise ValueError(f"smoothing must be positive, got {smoothing}: it breaks ties")
         dataset = as_dataset(dataset)
-        self.item_num = dataset.itemnum
+        self.item_num, self.knows = dataset.itemnum, dataset.vocabulary
         self.smoothing = smoothing
         train = dataset.train
         leads = np.ones(len(train.items), dtype=bool)  # to another item: all but a user's last
@@ -145,7 +145,7 @@ class ItemKNN:
     def __init__(self, dataset: HasSplit, neighbours: int = 100, last: int = 5) -> None:
         neighbours, last = positive("neighbours", neighbours), positive("last", last)
         dataset = as_dataset(dataset)
-        self.item_num = dataset.itemnum
+        self.item_num, self.knows = dataset.itemnum, dataset.vocabulary
         self.last = last
         train = dataset.train
         had = _zeros_and_ones(train.items, train.starts, self.item_num)  # (U+1, I+1)

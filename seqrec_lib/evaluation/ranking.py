@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec_lib.common.checks import finite_scores, knows_all, positive
+from seqrec_lib.common.checks import finite_scores, positive
 from seqrec_lib.common.distributed import current
 from seqrec_lib.common.memory import says_what_to_lower
+from seqrec_lib.common.vocabulary import knows_all
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.data.unseen import Complement

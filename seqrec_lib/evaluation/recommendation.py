@@ -14,12 +14,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from seqrec_lib.common.checks import knows_all, positive
-from seqrec_lib.common.ids import whole_numbers
+from seqrec_lib.common.checks import positive
 from seqrec_lib.common.memory import says_what_to_lower
+from seqrec_lib.common.vocabulary import knows_all
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.data.sequences import Sequences
+from seqrec_lib.evaluation.asked import Finder, histories_request, users_request
 from seqrec_lib.evaluation.ranks import Scorer
 from seqrec_lib.evaluation.scoring import score_histories
 
@@ -53,6 +54,15 @@ class Strangers:
         self.device = getattr(scorer, "device", torch.device("cpu"))
         self.reads_times = getattr(scorer, "reads_times", False)
 
+    @property
+    def knows(self) -> Any:
+        """What the model's rows stand for, see `SequenceModel`."""
+        return self.scorer.knows  # type: ignore[attr-defined]
+
+    @knows.setter
+    def knows(self, vocabulary: Any) -> None:
+        self.scorer.knows = vocabulary  # type: ignore[attr-defined]
+
     def score(
         self,
         users: Tensor | None,
@@ -67,75 +77,75 @@ class Strangers:
 def recommend(
     model: Scorer,
     dataset: HasSplit,
-    users: int | Iterable[int] | None = None,
-    histories: str | Iterable[Any] | None = None,
+    users: Any = None,
+    histories: Any = None,
     k: int = 10,
     exclude_seen: bool = True,
     batch_size: int = 256,
+    *,
+    among: Any = None,
+    exclude: Any = None,
+    unknown: str = "raise",
+    internal: bool = False,
 ) -> pd.DataFrame:
-    """What to watch next: the k best items for users of the data set, or for new histories.
+    """What comes next: the k best items for users of the data set, or for visitors' histories.
 
-    Args:
-        model: a model or baseline, fitted on `dataset`.
-        dataset: knows the items, and the users' histories, of which all is used, validation and
-            test items too.
-        users: user ids. Give either these or histories.
-        histories: one history, or a list of them, oldest item first. Items are ids or titles, as
-            typed ("the matrix"), or some of both. It need not be the history of a known user.
-        k: length of a list. A list is shorter where there are not enough items left.
-        exclude_seen: leave out what is in the history.
-        batch_size: histories scored at once.
+    model: a model or baseline, fitted on `dataset`, of whose histories all is used, test items too.
+    users: one user or several, by their ids in the log. Give either these or histories.
+    histories: of anybody, oldest item first: one history, a list of them, a dict {name: history},
+        or a table with user, item and, where known, time. Items are ids or titles, as typed ("the
+        matrix"), or some of both; what is an id is not looked up as a title.
+    k: length of a list; it is shorter where there are not enough items left.
+    exclude_seen: leave out what is in the history. batch_size: histories scored at once.
+    among: recommend these items alone (what is in stock), ids or titles. exclude: none of these.
+    unknown: "raise" for a user or an item that the data set does not have; "skip" leaves them out,
+        and a warning counts them and names the first.
+    internal: users and items are the data set's own numbers 1, 2, …, here and in the table.
 
-    Returns:
-        A table with columns user (or history: its number from 0), place, item, title (where known)
-        and score, sorted by user in the order given, then by place.
-
-    Raises:
-        ValueError: neither or both of users and histories; an unknown user, item or title, which is
-            named; an empty history.
+    Returns a table with columns user (or history: its name, or its number from 0), place, item,
+    title (where known) and score, sorted by user in the order given, then by place.
+    Raises ValueError for neither or both of users and histories, for an empty history and for an
+    unknown user, item or title, which is named, and whose history it is.
     """
     dataset, k = as_dataset(dataset), positive("k", k)
     if (users is None) == (histories is None):
         raise ValueError("give either users=[ids] or histories=[lists of ids or titles]")
+    find = Finder(dataset, unknown, internal)
     if histories is None:
-        name, labels = "user", _user_ids(dataset, users)
-        known, rows = dataset.sequences, labels
+        request = users_request(dataset, users, find, internal)
     else:
-        lists = _as_lists(histories)
-        find = _Items(dataset)
-        known = Sequences.from_lists(
-            {row + 1: find.ids(items, f"history {row}: ") for row, items in enumerate(lists)}
-        )
-        name, labels = "history", np.arange(len(lists))
-        rows = labels + 1
+        request = histories_request(histories, find)
+    allowed = _allowed(dataset, find, among, exclude)
+    find.warn()
     knows_all(model, dataset, with_users=histories is None)
-    items, scores = top_items(
-        model, known, rows, k, histories is None, exclude_seen, batch_size, dataset.itemnum
-    )
+    how = (k, histories is None, exclude_seen, batch_size, dataset.itemnum, allowed)
+    items, scores = top_items(model, request.histories, request.rows, *how)
     filled = items > 0
-    columns: dict[str, Any] = {
-        name: np.repeat(labels, filled.sum(axis=1)),
+    table = {
+        request.column: np.repeat(request.labels, filled.sum(axis=1)),
         "place": np.broadcast_to(np.arange(1, k + 1), items.shape)[filled],
-        "item": items[filled],
-        "title": _titles(dataset, items[filled]),
+        **_named_items(dataset, items[filled], internal),
         "score": scores[filled],
     }
-    return pd.DataFrame({key: value for key, value in columns.items() if value is not None})
+    return pd.DataFrame(table)
 
 
 def similar_items(
     model: HasItemVectors | HasItemSimilarities,
     dataset: HasSplit,
-    item: int | str,
+    item: Any,
     k: int = 10,
+    *,
+    internal: bool = False,
 ) -> pd.DataFrame:
     """The k items most like one, by the cosine of the model's item vectors.
 
     Args:
         model: has `item_vectors`, or, like `ItemKNN`, similarities of its own.
-        dataset: knows the titles.
-        item: an id or a title.
+        dataset: knows the ids and the titles.
+        item: an id as in the log, or a title.
         k: how many.
+        internal: items are the data set's own numbers 1, 2, …, here and in the table.
 
     Returns:
         A table with columns place, item, title (where known) and similarity.
@@ -148,7 +158,7 @@ def similar_items(
     if hasattr(model, "item_num"):
         knows_all(model, dataset, with_users=False)
     k = min(positive("k", k), dataset.itemnum - 1)
-    wanted = _Items(dataset).ids([item], "")[0]
+    wanted = dataset.names.item(item, internal)
     with torch.no_grad():
         if hasattr(model, "item_similarities"):
             similarity = model.item_similarities(wanted).cpu()
@@ -160,13 +170,12 @@ def similar_items(
         similarity = similarity[: dataset.itemnum + 1].clone()
         similarity[[0, wanted]] = -torch.inf
         best = similarity.topk(k)
-    columns: dict[str, Any] = {
+    table = {
         "place": np.arange(1, k + 1),
-        "item": best.indices.numpy(),
-        "title": _titles(dataset, best.indices.numpy()),
+        **_named_items(dataset, best.indices.numpy(), internal),
         "similarity": best.values.numpy(),
     }
-    return pd.DataFrame({key: value for key, value in columns.items() if value is not None})
+    return pd.DataFrame(table)
 
 
 def top_items(
@@ -178,25 +187,21 @@ def top_items(
     exclude_seen: bool = True,
     batch_size: int = 256,
     item_num: int | None = None,
+    allowed: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k items that score highest for each of some histories, as plain arrays.
+    """The k items that score highest for each of some histories, as plain arrays of numbers.
 
     Args:
         scorer: a model or baseline.
-        histories: what the lists follow, by user.
-        users: int (U,) whose histories.
-        k: length of the lists.
+        histories, users: what the lists follow, by user; int (U,) whose. k: length of the lists.
         known_users: `users` are ids that the scorer was trained with; False: it is given None.
         exclude_seen: leave out the items of the history.
         batch_size: histories scored at once; fewer where there are very many items.
         item_num: the items 1 to item_num are listed; None: all that the scorer knows.
+        allowed: bool (item_num + 1,): which of them; None: all.
 
-    Returns:
-        (items, scores): int64 and float32 (U, k), best first. A list that runs out of items ends in
-        0s, with score -inf.
-
-    Raises:
-        ValueError: k below 1; NaN or infinite scores.
+    Returns (items, scores): int64 and float32 (U, k), best first. A list that runs out of items
+    ends in 0s, with score -inf. Raises ValueError for k below 1 and for scores that are no numbers.
     """
     item_num = scorer.item_num if item_num is None else item_num
     k = positive("k", k)
@@ -210,12 +215,13 @@ def top_items(
     advice = says_what_to_lower("recommending", "halve batch_size", batch_size=batch_size, k=k)
     with torch.no_grad(), advice:
         for rows in order.split(batch_size):
-            score, history, _ = score_histories(
-                scorer, histories, ids[rows], known_users=known_users
-            )
+            asked = (scorer, histories, ids[rows])
+            score, history, _ = score_histories(*asked, known_users=known_users)
             if exclude_seen:
                 score = score.scatter(1, history, -torch.inf)
             score = score[:, : item_num + 1]
+            if allowed is not None:
+                score = score.masked_fill(~torch.from_numpy(allowed).to(score.device), -torch.inf)
             best = score.topk(listed, dim=1)
             parts.append((best.indices, best.values.float()))
         # all at once, so that the host waits for a GPU once
@@ -231,57 +237,30 @@ def top_items(
     return items.numpy(), scores.numpy()
 
 
-def _user_ids(dataset: SASRecDataSet, users: Any) -> np.ndarray:
-    try:
-        ids = whole_numbers("users", [users] if isinstance(users, int | np.integer) else users)
-        if ids.size == 0:
-            raise ValueError(f"users must be user ids, whole numbers from 1, got {users!r}")
-    except ValueError as error:
-        raise ValueError(f"{error}; for a history of items say histories=") from None
-    for user in ids[(ids < 1) | (ids > dataset.usernum)]:
-        raise ValueError(f"user {user} is outside 1 to {dataset.usernum}")
-    for user in ids[dataset.sequences.lengths[ids] == 0]:
-        raise ValueError(f"user {user} has no history to recommend from")
-    return ids
+def _allowed(dataset: SASRecDataSet, find: Finder, among: Any, exclude: Any) -> np.ndarray | None:
+    """bool (I+1,): which items may be recommended; None where all may."""
+    if among is None and exclude is None:
+        return None
+    allowed = np.ones(dataset.itemnum + 1, dtype=bool)
+    if among is not None:
+        allowed[:] = False
+        allowed[find.items(_several("among", among), "among: ")] = True
+        if not allowed.any():
+            raise ValueError("among names no item that could be recommended")
+    if exclude is not None:
+        allowed[find.items(_several("exclude", exclude), "exclude: ")] = False
+    return allowed
 
 
-def _as_lists(histories: Any) -> list[list[Any]]:
-    """A list of histories, also when it is but one."""
-    several = [histories] if isinstance(histories, str) else list(histories)
-    if not several:
-        raise ValueError("histories is empty: name at least one item")
-    flat = [isinstance(entry, str | int | np.integer) for entry in several]
-    if all(flat):
-        return [several]
-    if any(flat):
-        raise ValueError("histories mixes items and lists: give one history, or a list of them")
-    return [list(entry) for entry in several]
+def _several(name: str, items: Any) -> list[Any]:
+    if isinstance(items, str) or not isinstance(items, Iterable):
+        raise ValueError(f"{name} must be a list of items, got {items!r}")
+    return list(items)
 
 
-class _Items:
-    """Finds ids of items given by id or title; looks a title up once, however often it comes."""
-
-    def __init__(self, dataset: SASRecDataSet) -> None:
-        self._dataset = dataset
-        self._found: dict[str, int] = {}
-
-    def ids(self, items: list[Any], where: str) -> list[int]:
-        """int ids of a history; `where` begins the messages of errors."""
-        if len(items) == 0:
-            raise ValueError(f"{where}it is empty; name at least one item")
-        if titles := [item for item in items if isinstance(item, str) and item not in self._found]:
-            self._found |= self._dataset.item_ids(titles)  # names all that are wrong at once
-        return [self._id(item, where) for item in items]
-
-    def _id(self, item: Any, where: str) -> int:
-        if isinstance(item, str):
-            return self._found[item]
-        if isinstance(item, bool) or not isinstance(item, int | np.integer):
-            raise TypeError(f"{where}an item is an id or a title, got {item!r}")
-        if not 1 <= item <= self._dataset.itemnum:
-            raise ValueError(f"{where}item {item} is outside 1 to {self._dataset.itemnum}")
-        return int(item)
-
-
-def _titles(dataset: SASRecDataSet, items: np.ndarray) -> np.ndarray | None:
-    return None if dataset.items is None else dataset.items["title"].to_numpy()[items - 1]
+def _named_items(dataset: SASRecDataSet, items: np.ndarray, internal: bool) -> dict[str, Any]:
+    """The columns item and, where known, title."""
+    columns = {"item": items if internal else dataset.raw_items[items]}
+    if dataset.items is not None:
+        columns["title"] = dataset.items["title"].to_numpy()[items - 1]
+    return columns

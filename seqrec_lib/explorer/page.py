@@ -79,11 +79,11 @@ def explore(
             "something that the page does not know"
         )
     knows_all(model, data, with_users=isinstance(model, SSEPTNetwork))
-    named = [int(user) for user in users]
+    named = {user: data.user_number(user) for user in users}
     if named and not isinstance(model, SSEPTNetwork):
         raise ValueError(f"users={list(users)}: {type(model).__name__} has no user vectors")
     about, weights = _content(model, data, named)
-    about["history"] = [i if isinstance(i, int) else data.item_id(i) for i in history]
+    about["history"] = [data.item_number(item) for item in history]
     page = Explorer(_page(about, weights))
     if file is not None:
         page.save(file)
@@ -91,7 +91,7 @@ def explore(
 
 
 def _content(
-    model: SASRecNetwork, data: SASRecDataSet, users: list[int]
+    model: SASRecNetwork, data: SASRecDataSet, users: dict[Any, int]
 ) -> tuple[dict[str, Any], bytes]:
     """What the page has to know, and the float32 numbers that it cuts into arrays."""
     config = {
@@ -108,7 +108,7 @@ def _content(
     if isinstance(model, SSEPTNetwork):
         table = model.user_embedding_layer.weight.detach().cpu().float()
         mean = table[1 : model.known_users + 1].mean(dim=0, keepdim=True)
-        arrays["users"] = np.concatenate([mean.numpy(), table[users].numpy()])
+        arrays["users"] = np.concatenate([mean.numpy(), table[list(users.values())].numpy()])
         names = ["the mean of all users", *(f"user {user}" for user in users)]
     starts = np.cumsum([0, *(array.size for array in arrays.values())])
     placed = [
@@ -117,11 +117,11 @@ def _content(
     ]
     about = {
         "model": "SSE-PT" if isinstance(model, SSEPTNetwork) else "SASRec",
-        "item": "film" if data.items is not None and "genres" in data.items else "item",
+        "item": data.item_name,
         "config": config,
         "arrays": placed,
         "users": names,
-        "titles": ["", *(data.title(item) for item in range(1, data.itemnum + 1))],
+        "titles": ["", *(data.title(item, internal=True) for item in range(1, data.itemnum + 1))],
         "genres": ["", *_genres(data)],
         "tasks": list(TASKS),
         "holds": _holds(names),

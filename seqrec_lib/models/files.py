@@ -1,9 +1,8 @@
-"""Models to files and from files; nothing that is in a file is run."""
+"""Weights to files and from files, and models from settings; nothing that is in a file is run."""
 
 from __future__ import annotations
 
 import errno
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
@@ -15,11 +14,11 @@ from torch import Tensor
 
 from seqrec_lib.common.checksums import checksum
 from seqrec_lib.common.paths import AnyPath, file_to_read, whole_file
-from seqrec_lib.common.version import __version__
 from seqrec_lib.models.recommenders import SASREC, SSEPT
 from seqrec_lib.models.sasrec import SASRecConfig
 from seqrec_lib.network.model import SequenceModel
 
+OURS = "seqrec_lib."  # begins the names of what `save` puts beside the weights
 _MODELS: dict[str, type[SASREC]] = {"SASREC": SASREC, "SSEPT": SSEPT}
 
 
@@ -37,7 +36,7 @@ def read_weights(path: AnyPath) -> dict[str, Tensor]:
     path = file_to_read(path)
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return {n: x for n, x in load_file(path).items() if not n.startswith(OURS)}
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling damaged bytes can raise nearly anything
         raise ValueError(
@@ -52,21 +51,6 @@ def read_weights(path: AnyPath) -> dict[str, Tensor]:
             "tensors, nothing else): take the state dict out of it and save that alone"
         )
     return dict(content)
-
-
-def save_model(model: SequenceModel, path: AnyPath, card: dict[str, Any] | None = None) -> None:
-    """Weights, settings and a card (seed, scores, how made; plain values) as a safetensors file.
-
-    It is there whole or not at all: what was there before stays where the disk is full or the
-    process is killed. Raises an OSError that names the path and the remedy.
-    """
-    metadata = {
-        "config": json.dumps(model.settings()),
-        "card": json.dumps(card or {}),
-        "library": __version__,
-        "known_users": json.dumps(getattr(model, "known_users", None)),
-    }
-    write_weights(model.state_dict(), path, metadata)
 
 
 def state_dict_for_recommenders(model: SASREC) -> dict[str, Tensor]:
@@ -96,7 +80,9 @@ def state_dict_for_recommenders(model: SASREC) -> dict[str, Tensor]:
 
 def write_weights(weights: Mapping[str, Tensor], path: AnyPath, metadata: dict[str, str]) -> None:
     """A safetensors file with a checksum of all that is in it, there whole or not at all."""
-    plain = {name: value.detach().cpu().contiguous() for name, value in sorted(weights.items())}
+    plain = {
+        name: value.detach().cpu().contiguous().clone() for name, value in sorted(weights.items())
+    }
     metadata = {**metadata, "checksum": str(_sum(plain, metadata))}
     with whole_file(path) as beside:
         try:
@@ -121,35 +107,7 @@ def _sum(weights: dict[str, Tensor], metadata: dict[str, str]) -> int:
     return checksum({**weights, **dict(sorted(metadata.items()))})
 
 
-def load_model(path: AnyPath, into: SequenceModel | None = None) -> tuple[Any, dict[str, Any]]:
-    """The model of a file that `save_model` wrote, on the CPU, and its card. Runs no code of it.
-
-    into: for a class of your own, a model of it to be filled; SASREC and SSEPT are made anew.
-
-    Raises:
-        FileNotFoundError: no such file. ValueError: not such a file, one of another model, one that
-            has changed since it was written, or weights that are no numbers; `into` is as before.
-    """
-    path = file_to_read(path)
-    try:
-        weights, metadata = read_tensors(path)
-        settings = json.loads(metadata["config"])
-        card = json.loads(metadata["card"])
-        if into is None:
-            into = build_model(config_from_dict(settings), seed=0)
-        elif settings["model"] != type(into).__name__:
-            raise ValueError(f"it holds a {settings['model']}, not a {type(into).__name__}")
-        _fits(weights, into)
-        into.load_state_dict(weights)
-        known_users = json.loads(metadata.get("known_users", "null"))
-        if known_users is not None:
-            into.known_users = known_users
-    except Exception as error:
-        raise ValueError(f"{path.name} is not a model that save_model wrote: {error}") from error
-    return into, card
-
-
-def _fits(weights: dict[str, Tensor], model: SequenceModel) -> None:
+def refuse_misfits(weights: dict[str, Tensor], model: SequenceModel) -> None:
     """Looked at before the first weight is copied, so that a model is never filled by half."""
     wanted = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     found = {name: tuple(weight.shape) for name, weight in weights.items()}
@@ -180,7 +138,7 @@ def config_from_dict(values: dict[str, Any]) -> SASRecConfig:
     if name not in _MODELS:
         raise ValueError(
             f"model={name!r} must be one of {', '.join(map(repr, _MODELS))}; for a class of your "
-            "own give load_model a model of it as into="
+            "own give load a model of it as into="
         )
     kind = _MODELS[name].Config
     known = {field.name for field in fields(kind)}

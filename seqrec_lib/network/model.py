@@ -1,8 +1,7 @@
 """What training and scoring ask of a model: the door for one of your own.
 
 `SASRecNetwork` and `SSEPTNetwork` answer it, and so can any network that reads items in order:
-subclass `SequenceModel`, write `encode` and `output_embedding`, and `fit`, `sampled_ranks`,
-`full_ranks`, `recommend` and `similar_items` take it.
+subclass `SequenceModel`, write `encode` and `output_embedding`, and `fit`, `recommend` … take it.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ class SequenceModel(nn.Module, ABC):
     l2_reg: float = 0.0  # weight decay of Adam
     reads_times: bool = False  # whether `encode` looks at `rows.times`, which then must be there
     runs_packed: bool = False  # leave it: see `fast.fitness`
+    knows: Any = None  # whose its rows are: the lists of the first data set that it meets
 
     @property
     @abstractmethod

@@ -5,6 +5,6 @@ Read in this order: `published` (what the papers print), `recipe` and `sasrec_ro
 kept), `comparison` (ours beside the paper's, with a verdict).
 
 `python -m seqrec_lib.reproduce TABLE` runs the rows of a table, `publish` turns a run into weights
-for `load_trained`, `protocols_table` ranks by both protocols, and `strangers` measures what SSE-PT
+for `load`, `protocols_table` ranks by both protocols, and `strangers` measures what SSE-PT
 loses with users that it was not trained on.
 """

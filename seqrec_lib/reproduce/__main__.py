@@ -16,7 +16,7 @@ from pathlib import Path
 from seqrec_lib.common.paths import folder_to_write
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.reproduce.cost import Cost, run_cost
-from seqrec_lib.reproduce.datasets import load
+from seqrec_lib.reproduce.datasets import recipe_data
 from seqrec_lib.reproduce.planning import IN_ORDER, epochs_to_go, once_each, plan_runs
 from seqrec_lib.reproduce.recipe import SHOWN_AS, Recipe
 from seqrec_lib.reproduce.recorded import run_label
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     _try_folders(parser, chosen)
     runs = once_each(todo)
-    datasets = {name: load(name) for name in {recipe.dataset for recipe, _ in runs}}
+    datasets = {name: recipe_data(name) for name in {recipe.dataset for recipe, _ in runs}}
     try:
         _run_all(runs, datasets, chosen)
     except KeyboardInterrupt as stop:  # in the forecast, too, which trains a little

@@ -10,7 +10,7 @@ from seqrec_lib.data.movielens import load_movielens
 from seqrec_lib.data.preparation import prepare
 
 
-def load(name: str) -> SASRecDataSet:
+def recipe_data(name: str) -> SASRecDataSet:
     """A data set by the name that recipes give it.
 
     "ml-1m-in-time" is MovieLens 1M of which the first 80% of all ratings in time are for training

@@ -23,7 +23,7 @@ from seqrec_lib.evaluation.candidates import sampled_candidates
 from seqrec_lib.evaluation.metrics import user_values
 from seqrec_lib.evaluation.protocols import expected_sampled_values
 from seqrec_lib.evaluation.ranks import Ranks
-from seqrec_lib.reproduce.datasets import load
+from seqrec_lib.reproduce.datasets import recipe_data
 from seqrec_lib.reproduce.lines import CANDIDATE_SEED, METRICS, NEGATIVES, with_interval
 from seqrec_lib.reproduce.recorded import RESULTS_FOLDER, read_lines, recorded_ranks
 from seqrec_lib.reproduce.tables import REPRODUCED_TABLES
@@ -86,7 +86,7 @@ def _filled(line: pd.Series, known: dict[str, DrawnOnce], results: Path) -> pd.S
         return line
     dataset = line["dataset"]
     if dataset not in known:
-        known[dataset] = DrawnOnce(load(dataset))
+        known[dataset] = DrawnOnce(recipe_data(dataset))
     ranks = recorded_ranks(line["run"], dataset, results)
     for column, metric in METRICS.items():
         values = known[dataset].mean(ranks["sampled"], ranks["full"], metric)

@@ -1,7 +1,7 @@
 """Publish the weights of a recorded run: `python -m seqrec_lib.reproduce.publish LABEL NAME`.
 
 LABEL is a run of `seqrec_lib.reproduce`: its line is in data/results and its weights, which the
-line names, in build/runs. NAME is what `load_trained` will call it. The file is written, loaded
+line names, in build/runs. NAME is what `load` will call it. The file is written, loaded
 again by its name, evaluated, and kept only if it scores what was recorded.
 """
 
@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
+from copy import copy
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from seqrec_lib.common.paths import folder_to_write, write_text
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.items import untitled
 from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.evaluation.metrics import summarise
 from seqrec_lib.evaluation.ranking import sampled_ranks
-from seqrec_lib.models.files import load_model
-from seqrec_lib.models.trained import FOLDER, load_trained, reproduce_command, save_trained
+from seqrec_lib.models.recommenders import SASREC
+from seqrec_lib.models.saved import load, save
+from seqrec_lib.models.trained import FOLDER, reproduce_command
 from seqrec_lib.reproduce.lines import CANDIDATE_SEED
 from seqrec_lib.reproduce.recipe import Recipe
 from seqrec_lib.reproduce.recorded import recorded_table, run_label
@@ -71,7 +77,7 @@ def publish(
     if not isinstance(digest, str):
         raise LookupError(f"the line of {label!r} names no weights: run it again with --again")
     weights = weights_path(label, digest, work)
-    model, _ = load_model(weights)
+    model, _ = load(weights, dataset=dataset)
     if hashlib.sha256(weights.read_bytes()).hexdigest() != digest:
         raise ValueError(f"{weights.name} is damaged: its SHA-256 is not the one in the line")
     epochs = int(line["epochs"])
@@ -92,8 +98,8 @@ def publish(
         "command": reproduce_command(recipe.table, recipe.row, int(line["seed"]), other),
         **{key: str(line[key]) for key in ("device", "library", "torch", "commit", "date")},
     }
-    place = save_trained(model, dataset, name, card, folder)
-    ranks = sampled_ranks(load_trained(name, dataset, folder), dataset, seed=CANDIDATE_SEED)
+    place = write_published(model, dataset, name, card, folder)
+    ranks = sampled_ranks(load(place, dataset=dataset)[0], dataset, seed=CANDIDATE_SEED)
     again = float(summarise(ranks, ks=(10,), resamples=1)["value"]["NDCG@10"])
     if abs(again - float(line["sampled_ndcg"])) > 0.0005:
         for written in (place, place.with_suffix(".json")):
@@ -102,6 +108,23 @@ def publish(
             f"{name!r}, loaded again, scores NDCG@10 {again:.5f}, but {line['sampled_ndcg']} is "
             "recorded: the data set is not the one that it was trained on"
         )
+    return place
+
+
+def write_published(
+    model: SASREC, dataset: SASRecDataSet, name: str, card: dict[str, Any], folder: Path
+) -> Path:
+    """NAME.safetensors, and NAME.json with the card, the settings and the file's SHA-256.
+
+    Of the data it holds the ids alone: titles and histories are not ours to hand on.
+    """
+    folder = folder_to_write(folder)
+    bare = copy(dataset)
+    bare.items = untitled(dataset.raw_items[1:])
+    place = save(model, bare, folder / f"{name}.safetensors", histories=False)
+    digest = hashlib.sha256(place.read_bytes()).hexdigest()
+    written = {"name": name, **card, "settings": model.settings(), "sha256": digest}
+    write_text(place.with_suffix(".json"), json.dumps(written, indent=2) + "\n")
     return place
 
 

@@ -22,7 +22,7 @@ class Recipe:
 
     Attributes:
         table, row: their names, as on the command line.
-        dataset: of `datasets.load`.
+        dataset: of `datasets.recipe_data`.
         model: arguments of the model's constructor; "user_embedding_dim" makes it SSE-PT.
         loss, sse, window_probability, learning_rate, schedule, epochs: of the training.
         patience: stop after so many validations without a better one; None trains to the end.

@@ -15,8 +15,8 @@ import torch
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.evaluation.baselines import ItemKNN, MarkovChain, Popularity
-from seqrec_lib.models.files import save_model
 from seqrec_lib.models.recommenders import SASREC
+from seqrec_lib.models.saved import save
 from seqrec_lib.reproduce.building import (
     build_recipe,
     sampler_of,
@@ -74,7 +74,9 @@ def run_recipe(
     label = run_label(recipe, seed)
     line = line_of(trained, seed, curve, best, last, seconds, model.device)
     card = {"title": label} | {str(key): value for key, value in line.items()}
-    line["weights"] = keep_weights(lambda path: save_model(model, path, card), label, work)
+    line["weights"] = keep_weights(
+        lambda path: save(model, dataset, path, card, histories=False), label, work
+    )
     record(line, label, curve, best.table, results)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

@@ -19,8 +19,9 @@ from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.evaluation.metrics import summarise
 from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 from seqrec_lib.models.recommenders import SASREC
-from seqrec_lib.models.trained import FOLDER, SAMPLE_COMMAND, SAMPLE_MODEL, save_trained
+from seqrec_lib.models.trained import FOLDER, SAMPLE_COMMAND, SAMPLE_MODEL
 from seqrec_lib.reproduce.lines import CANDIDATE_SEED
+from seqrec_lib.reproduce.publish import write_published
 from seqrec_lib.training.sampling import WarpSampler
 
 SEED = 1
@@ -76,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     dataset = load_dataset("sample")
     model, card = trained(dataset, chosen.epochs)
-    place = save_trained(model, dataset, SAMPLE_MODEL, card, chosen.folder)
+    place = write_published(model, dataset, SAMPLE_MODEL, card, chosen.folder)
     print(f"{place.name}, {place.stat().st_size / 1e6:.1f} MB, {card['scores']}")
 
 

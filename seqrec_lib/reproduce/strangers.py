@@ -15,7 +15,7 @@ import pandas as pd
 
 from seqrec_lib.data.loading import load_dataset
 from seqrec_lib.evaluation.recommendation import Strangers
-from seqrec_lib.models.trained import load_trained
+from seqrec_lib.models.saved import load
 from seqrec_lib.reproduce.lines import look_at_test, with_interval
 from seqrec_lib.reproduce.recorded import RESULTS_FOLDER
 from seqrec_lib.reproduce.writing import write_table
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS_FOLDER)
     chosen = parser.parse_args(arguments)
     dataset = load_dataset("ml-1m")
-    model = load_trained(chosen.name, dataset)
+    model, _ = load(chosen.name, dataset=dataset)
     known = look_at_test(model, dataset).values
     stranger = look_at_test(Strangers(model), dataset).values
     rows = []

@@ -64,7 +64,7 @@ def record(
             _sweep(results, label, set(read_lines(table)["run"]))
 
 
-def keep_weights(save: Callable[[Path], None], label: str, work: Path) -> str:
+def keep_weights(save: Callable[[Path], object], label: str, work: Path) -> str:
     """Save weights as LABEL-DIGEST.safetensors in `work`; returns their SHA-256.
 
     By its name a file never takes the place of another run's, so a line's weights stay its own.

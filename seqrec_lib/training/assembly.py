@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqrec_lib.common.checks import knows_all
 from seqrec_lib.common.distributed import World, current
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.common.modes import in_mode
 from seqrec_lib.common.randomness import fresh_seed
+from seqrec_lib.common.vocabulary import knows_all
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.network.model import SequenceModel
@@ -40,9 +40,8 @@ def train(
 ) -> dict[str, list[float]]:
     """Train by Adam, and keep the best epoch by validation where there is validation.
 
-    In a `distributed.processes` block the processes share every batch: the step is the same as that
-    of one process, up to rounding and the draws of dropout. The sampler's batch_size is that of all
-    processes together.
+    In a `distributed.processes` block the processes share every batch: the step is that of one, up
+    to rounding and the draws of dropout. The sampler's batch_size is that of all together.
 
     sampler: None makes the one that fits, see `fitting_sampler`.
     validate: seed → (NDCG@10, HR@10) on the validation items.
@@ -56,7 +55,8 @@ def train(
         distributed.ProcessLostError: another process ended or hangs.
     """
     dataset = as_dataset(dataset)
-    knows_all(model, dataset)
+    knows_all(model, dataset, learns=True)
+    dataset = _undivided(dataset, sampler) if options.all_events else dataset
     world = current()
     seed = world.broadcast(fresh_seed() if options.seed is None else options.seed)
     model.to(device_of(options, world))
@@ -91,6 +91,12 @@ def train(
             world=world,
             verbose=options.verbose,
         ).train()
+
+
+def _undivided(dataset: SASRecDataSet, sampler: Sampler | None) -> SASRecDataSet:
+    if sampler is not None:
+        raise ValueError("all_events=True draws from whole histories itself: leave out sampler")
+    return dataset.undivided()
 
 
 def _validated(
@@ -167,6 +173,8 @@ def _settings(
         "model": model.settings(),
         "sampler": source.settings(),
         "data": dataset.fingerprint,
+        "items": dataset.vocabulary.items.fingerprint,
+        "users": dataset.vocabulary.users.fingerprint,
         "device": model.device.type,
     }
 

@@ -86,8 +86,10 @@ class CheckpointFolder:
                 f"{__version__}: end the run with that version, or choose another folder"
             )
         theirs, ours = content["settings"], self.settings
-        # With other processes the bits are others; the run is resumed all the same.
-        theirs = {**theirs, "processes": ours.get("processes")}
+        # With other processes the bits are others; the run is resumed all the same. Version 0.2 did
+        # not note the lists of items and users, and held items back always.
+        noted = {"all_events": False, **{name: ours.get(name) for name in ("items", "users")}}
+        theirs = {**noted, **theirs, "processes": ours.get("processes")}
         different = [
             f"{name}: {theirs.get(name)!r} there, {ours.get(name)!r} here"
             for name in sorted({*theirs, *ours})

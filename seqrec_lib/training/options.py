@@ -50,6 +50,8 @@ class TrainingOptions:
             negatives that stay the same; the weights of the best validation NDCG@10 are put back
             at the end. 0 never validates and keeps the last weights.
         patience: stop after so many validations without a better one; None never stops early.
+        all_events: train on whole histories, validation and test items too, as before delivery: by
+            the number of epochs that a validated run has found best. Evaluation then says nothing.
         seed: of dropout, of negatives beyond the sampler's, and of the validation negatives.
         device: None takes a GPU when there is one. The model stays there.
         engine: "packed" is the fast way on a CPU, "padded" the plain way anywhere; "auto" chooses.
@@ -89,6 +91,7 @@ class TrainingOptions:
     val_epoch: int = 0
     eval_batch_size: int = 256
     patience: int | None = None
+    all_events: bool = False
 
     device: str | torch.device | None = None
     engine: str = "auto"
@@ -116,6 +119,11 @@ class TrainingOptions:
         self._settle("betas", tuple(rate("betas", beta) for beta in self.betas))
         if self.schedule is not None:
             self._settle("schedule", _checked_schedule(self.schedule))
+        if self.all_events and self.val_epoch:
+            raise ValueError(
+                f"all_events=True leaves nothing to validate on: give val_epoch=0 instead of "
+                f"{self.val_epoch}, and the number of epochs that a validated run has found best"
+            )
         if self.patience is not None and self.val_epoch == 0:
             raise ValueError(f"patience={self.patience} needs val_epoch to be at least 1")
         as_loss(self.loss)

@@ -165,11 +165,14 @@ def test_interactions_need_ids_from_1(column: str, ids: list[int]) -> None:
 
 
 def test_history_frame(sample_dataset: SASRecDataSet) -> None:
-    frame = sample_dataset.history_frame(7)
+    frame = sample_dataset.history_frame(7)  # a raw id: the sample's users are 1 to 1000
     ids = sample_dataset.sequences[7]
     assert sample_dataset.items is not None
-    assert frame["item"].tolist() == ids.tolist()
-    assert frame["title"].tolist() == [sample_dataset.title(int(i)) for i in ids]
+    raw = sample_dataset.items["raw_id"]
+    assert frame["item"].tolist() == raw[ids].tolist() != ids.tolist()
+    assert frame["title"].tolist() == sample_dataset.items["title"][ids].tolist()
+    numbers = sample_dataset.history_frame(7, internal=True)["item"].tolist()
+    assert numbers == ids.tolist()
     assert frame["split"].tolist() == ["train"] * (len(ids) - 2) + ["valid", "test"]
     assert frame.index.tolist() == list(range(1, len(ids) + 1))
     with pytest.raises(ValueError, match="user 0 is outside 1 to 1000"):
@@ -179,7 +182,7 @@ def test_history_frame(sample_dataset: SASRecDataSet) -> None:
     assert plain.title(3) == "item 3"
     with pytest.raises(ValueError, match="no titles"):
         plain.item_id("matrix")
-    with pytest.raises(ValueError, match="item id 6 is outside 1 to 5"):
+    with pytest.raises(ValueError, match="item 6 is outside 1 to 5"):
         plain.title(6)
 
 
@@ -197,7 +200,7 @@ def test_films_are_searched_and_found_by_title(sample_dataset):
     found = sample_dataset.search("robot leeds", k=3)
     assert list(found) == ["title", "genres", "year"]
     assert found["title"].str.startswith("Last Robot in Leeds").tolist() == [True] * 3
-    assert sample_dataset.items.loc[found.index, "title"].tolist() == found["title"].tolist()
+    assert [sample_dataset.title(item) for item in found.index] == found["title"].tolist()
     assert len(sample_dataset.search(k=1000)) == sample_dataset.itemnum
     titles = ["orbit of glass", "gravity tax"]
     ids = [sample_dataset.item_id(title) for title in titles]

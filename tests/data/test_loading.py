@@ -27,7 +27,7 @@ def test_a_release_the_games_the_sample_and_a_file(
     _write(nowhere / "amazon-games", {"Video.txt": b"1 3\n1 2\n1 1\n"})
     file = _write(tmp_path, {"own.txt": b"1 5 900\n1 6 800\n"}) / "own.txt"
     assert load_dataset("ml-1m").sequences.padded([1, 5]).tolist() == [[1, 2, 3]] * 2
-    assert load_dataset("ml-1m").title(1) == "A (1990)"
+    assert load_dataset("ml-1m").title(1, internal=True) == "A (1990)"
     assert load_dataset("games").sequences[1].tolist() == [3, 2, 1]
     assert load_dataset("sample").sequences == sample_dataset.sequences
     assert load_dataset(str(file)).sequences[1].tolist() == [6, 5]

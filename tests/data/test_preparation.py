@@ -179,7 +179,7 @@ def test_text_ids_and_titles() -> None:
     assert dataset.items is not None
     assert dataset.items["title"].tolist() == ["Ten (1990)", "item 20", "item 30", "Forty (1991)"]
     assert dataset.items["genres"].tolist() == [""] * 4
-    assert dataset.item_id("forty") == 4
+    assert (dataset.item_id("forty"), dataset.item_number("forty")) == ("40", 4)
 
 
 def test_titles_genres_and_year_follow_their_items(

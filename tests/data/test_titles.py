@@ -212,7 +212,7 @@ def test_every_real_title_finds_its_film(real_data: Path) -> None:
     dataset = prepare(load_movielens("ml-1m", path=real_data, download=False))
     assert dataset.items is not None
     for item, title in dataset.items["title"].items():
-        assert dataset.item_id(title) == item
+        assert dataset.item_number(title) == item
     assert dataset.title(dataset.item_id("the matrix")) == "Matrix, The (1999)"
     with pytest.raises(ValueError, match=r"(?s)Hamlet \(1948\).*Hamlet \(1996\)|Hamlet \(1996\)"):
         dataset.item_id("hamlet")

@@ -112,5 +112,5 @@ def test_without_widgets_it_is_the_list(films, why, monkeypatch):
 
 def test_titles_to_begin_with_are_understood_or_refused(films):
     assert FilmPicker(Next(), films, ["star"]).films == ["Star Maps (1997)"]
-    with pytest.raises(ValueError, match="no film is called 'zzzz'"):
+    with pytest.raises(ValueError, match="no item is called 'zzzz'"):
         FilmPicker(Next(), films, ["zzzz"])

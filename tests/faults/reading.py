@@ -372,7 +372,7 @@ def a_folder_in_the_way(trial: Trial) -> None:
         (sl.SASRecDataSet, "SASRecDataSet"),
         (sl.load_dataset, "load_dataset"),
         (sl.read_weights, "read_weights"),
-        (sl.load_model, "load_model"),
+        (sl.load, "load"),
     )
     trial.note(name)
     with another_user(trial):

@@ -21,7 +21,7 @@ from faults.disk import fault_of_the_disk
 from faults.reading import another_user, placed
 from faults.trial import Found, Refused, Trial, fault
 from seqrec_lib import __main__ as command
-from seqrec_lib.models.trained import save_trained
+from seqrec_lib.reproduce.publish import write_published
 from seqrec_lib.training.loop import Run
 
 
@@ -55,14 +55,16 @@ def saved(trial: Trial) -> tuple[Callable[[Any, Path], Any], Callable[[Path], An
     """How a model is written, how it is read, and which files it is, of one kind or another."""
     if trial.pick(True, True, False):
         return (
-            lambda model, place: sl.save_model(model, place / "it.safetensors", {"seed": 1}),
-            lambda place: sl.load_model(place / "it.safetensors")[0].state_dict(),
+            lambda model, place: sl.save(
+                model, tiny.dataset(), place / "it.safetensors", {"seed": 1}
+            ),
+            lambda place: sl.load(place / "it.safetensors")[0].state_dict(),
             ["it.safetensors"],
         )
     data = titled()
     return (
-        lambda model, place: save_trained(model, data, "it", {}, place),
-        lambda place: sl.load_trained("it", data, place).state_dict(),
+        lambda model, place: write_published(model, data, "it", {}, place),
+        lambda place: sl.load(place / "it.safetensors", dataset=data)[0].state_dict(),
         ["it.safetensors", "it.json"],
     )
 
@@ -109,7 +111,7 @@ def two_writers(trial: Trial) -> None:
     def work(model: Any) -> None:
         try:
             for _ in range(5):
-                sl.save_model(model, place)
+                sl.save(model, tiny.dataset(), place)
         except BaseException as error:
             errors.append(error)
 
@@ -120,7 +122,7 @@ def two_writers(trial: Trial) -> None:
         thread.join()
     if errors:
         raise Found(f"one of two writers failed: {errors[0]!r}")
-    state = sl.load_model(place)[0].state_dict()
+    state = sl.load(place)[0].state_dict()
     if not any(equal(state, model.state_dict()) for model in (first, second)):
         raise Found("the file is of neither")
     nothing_else(trial.folder, place.name)
@@ -185,7 +187,7 @@ def weights_that_changed_on_disk(trial: Trial) -> None:
         if suffix == ".pt":
             torch.save(model.state_dict(), place)
         else:
-            sl.save_model(model, place)
+            sl.save(model, tiny.dataset(), place)
     damaged(trial, path, other.read_bytes())
     trial.asked(lambda: first.load_state_dict(sl.read_weights(path)), path.name)
 
@@ -350,10 +352,10 @@ def a_place_by_another_path(trial: Trial) -> None:
     model, second = models(trial)
     (trial.folder / "models").mkdir()
     file = trial.folder / "models" / "it.safetensors"
-    sl.save_model(second, file)
+    sl.save(second, tiny.dataset(), file)
     place = placed(trial, file)
-    sl.save_model(model, place)
-    if not all(equal(sl.load_model(x)[0].state_dict(), model.state_dict()) for x in (file, place)):
+    sl.save(model, tiny.dataset(), place)
+    if not all(equal(sl.load(x)[0].state_dict(), model.state_dict()) for x in (file, place)):
         raise Found("the file that the path leads to is another one")
     if isinstance(place, Path) and place.name.startswith("link-") and not place.is_symlink():
         raise Found("the link is gone")

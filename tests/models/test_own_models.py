@@ -73,16 +73,17 @@ def test_it_is_validated_resumed_saved_and_loaded(kind, tmp_path):
     assert resumed == history
     for name, weight in whole.state_dict().items():
         assert torch.equal(weight, model.state_dict()[name]), name
-    sl.save_model(model, tmp_path / "own.safetensors", {"seed": 1})
-    again, card = sl.load_model(tmp_path / "own.safetensors", into=kind(ITEMS, LENGTH))
-    assert card == {"seed": 1}
+    sl.save(model, data, tmp_path / "own.safetensors", {"seed": 1})
+    again, _ = sl.load(tmp_path / "own.safetensors", into=kind(ITEMS, LENGTH))
+    card = sl.read_card(tmp_path / "own.safetensors")
+    assert card == {"seed": 1, "library": sl.__version__}
     for name, weight in again.state_dict().items():
         assert torch.equal(weight, model.state_dict()[name]), name
-    with pytest.raises(ValueError, match="give load_model a model of it"):
-        sl.load_model(tmp_path / "own.safetensors")
+    with pytest.raises(ValueError, match="give load a model of it"):
+        sl.load(tmp_path / "own.safetensors")
     other = next(other for other in OWN if other is not kind)
     with pytest.raises(ValueError, match=f"holds a {kind.__name__}, not a {other.__name__}"):
-        sl.load_model(tmp_path / "own.safetensors", into=other(ITEMS, LENGTH))
+        sl.load(tmp_path / "own.safetensors", into=other(ITEMS, LENGTH))
 
 
 def test_dropout_layers_of_torch_act_in_training_alone():

@@ -232,8 +232,8 @@ def test_strangers_get_the_mean_of_the_users_there_are(tmp_path):
     alike.load_state_dict(state)
     expected = alike.score(torch.tensor([1, 1]), histories)
     torch.testing.assert_close(model.score(None, histories), expected)
-    sl.save_model(model, tmp_path / "m.safetensors")
-    again, _ = sl.load_model(tmp_path / "m.safetensors")
+    sl.save(model, data, tmp_path / "m.safetensors")
+    again, _ = sl.load(tmp_path / "m.safetensors")
     torch.testing.assert_close(again.score(None, histories), expected)
 
 

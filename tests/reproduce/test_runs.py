@@ -12,7 +12,7 @@ from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 from seqrec_lib.models.recommenders import SASREC
 from seqrec_lib.network.fast.fitness import fits_packed
 from seqrec_lib.reproduce import building, run
-from seqrec_lib.reproduce.datasets import load
+from seqrec_lib.reproduce.datasets import recipe_data
 from seqrec_lib.reproduce.lines import look_at_test, mean_over_draws, of_last_epoch
 from seqrec_lib.reproduce.planning import epochs_to_go, plan_runs
 from seqrec_lib.reproduce.question_rows import QUESTION_ROWS
@@ -182,7 +182,7 @@ def test_classes_that_lack_a_part_run_packed_and_do_what_they_say():
 
 def test_no_item_of_the_future_is_in_training(real_data, monkeypatch):
     monkeypatch.setenv("SEQREC_DATA", str(real_data))
-    data = load("ml-1m-in-time")
+    data = recipe_data("ml-1m-in-time")
     times, starts = data.sequences.times, data.sequences.starts[:-1]
     asked, last = [], starts + data.train.lengths - 1
     for split in ("valid", "test"):
