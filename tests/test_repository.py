@@ -30,6 +30,7 @@ TOP_LEVEL = {
 TOOLS = {
     "ipykernel", "jupyterlab",
     "mypy", "nbval", "pandas-stubs", "pytest-xdist", "ruff",
+    "onnx", "onnxruntime", "onnxscript", "pyarrow",  # looked for when they are needed
 }  # fmt: skip
 # Of this or that author's machine. Files in which such a path is meant, with the reason:
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(?:home|root|work|tmp|Users)/\w+|\b[A-Z]:\\+Users\\")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from seqrec_lib.common.checks import knows_all
+from seqrec_lib.common.vocabulary import knows_all
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.foreign import HasSplit, as_dataset
 from seqrec_lib.models.sasrec import SASRecNetwork

@@ -130,12 +130,12 @@ def test_arguments_are_explicit(tmp_path: Path) -> None:
         ({1: [1, 0]}, "user 1: item id 0 is outside 1"),
         ({1: [1, -2]}, "user 1: item id -2 is outside 1"),
         ({1: [2**31]}, "user 1: item id 2147483648 is outside 1"),
-        ({1: [1.5]}, "user 1: items must be a flat list of whole numbers"),
-        ({1: [float("nan")]}, "user 1: items must be a flat list of whole numbers"),
-        ({1: ["a"]}, "user 1: items must be a flat list of whole numbers"),
-        ({1: [[1, 2]]}, "user 1: items must be a flat list of whole numbers"),
-        ({1: [[1, 2], [3]]}, "user 1: items must be a flat list"),
-        ({1: [True, False]}, "user 1: items must be a flat list of whole numbers"),
+        ({1: [1.5]}, "user 1: the list of items"),
+        ({1: [float("nan")]}, "user 1: the list of items"),
+        ({1: ["a"]}, "user 1: the list of items"),
+        ({1: [[1, 2]]}, "user 1: the list of items"),
+        ({1: [[1, 2], [3]]}, "user 1: the list of items"),
+        ({1: [True, False]}, "user 1: the list of items"),
     ],
 )
 def test_bad_lists(lists: dict[int, list[int]], message: str) -> None:

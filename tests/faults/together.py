@@ -125,6 +125,8 @@ def stopped(work: Callable[[], Any], after: float, again: float = 0.0) -> Any:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except Stop as stop:
         return stop
+    except KeyboardInterrupt as stop:  # in words, where no epoch was over
+        return Stop(str(stop))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

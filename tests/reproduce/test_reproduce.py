@@ -99,7 +99,7 @@ class Shell:
     def __init__(self, folder, monkeypatch, capsys, dataset):
         self.results, self.work = folder / "results", folder / "work"
         self.capsys = capsys
-        monkeypatch.setattr(reproduce, "load", lambda name: dataset)
+        monkeypatch.setattr(reproduce, "recipe_data", lambda name: dataset)
 
     def __call__(self, *arguments) -> str:
         places = ["--results", str(self.results), "--work", str(self.work)]
