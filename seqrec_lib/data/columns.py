@@ -87,6 +87,8 @@ def plain_times(times: pd.Series, name: str = "time") -> pd.Series:
     Raises ValueError that says how to convert anything else.
     """
     dates = f"pandas.to_datetime(table[{name!r}])"
+    if isinstance(times.dtype, pd.CategoricalDtype):
+        times = pd.Series(np.asarray(times), times.index)
     if pd.api.types.is_datetime64_any_dtype(times):
         microseconds = pd.DatetimeIndex(times).as_unit("us").asi8  # (N,), UTC
         whole = not (microseconds % 1_000_000).any()

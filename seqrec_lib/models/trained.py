@@ -91,7 +91,9 @@ _SCORES = ("sampled_ndcg", "sampled_hr", "full_ndcg", "full_hr")
 
 
 def _command(name: str) -> str:
-    return SAMPLE_COMMAND if name == SAMPLE_MODEL else reproduce_command(*SERIES[name])
+    if name == SAMPLE_MODEL:
+        return SAMPLE_COMMAND
+    return reproduce_command(*SERIES[name]) if name in SERIES else "not one of the series"
 
 
 def reproduce_command(table: str, row: str, seed: int, epochs: int | None = None) -> str:

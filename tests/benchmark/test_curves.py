@@ -101,7 +101,7 @@ def test_a_point_that_fails_is_told(monkeypatch, capsys):
     ("options", "message"),
     [
         (["--rows", "scaling-items", "train-50"], "ask for curves alone"),
-        (["--rows", "scaling-items", "--record", "nowhere/at/all"], "there is no such folder"),
+        (["--rows", "scaling-items", "--record", __file__], "there is a file of this name"),
     ],
 )
 def test_what_curves_cannot_do_is_refused(options, message, capsys):

@@ -141,7 +141,8 @@ def lists_for_histories(trial: Trial) -> None:
     row = trial.rng.randrange(3)
     form, good = forms.ids(trial, rows[row])
     given: Any = [*rows[:row], form, *rows[row + 1 :]]
-    if trial.pick(True, False, False):
+    # a thing alone that holds one list is a list of one history
+    if trial.pick(True, False, False) and len(rows[row]) > 1:
         rows, given = [rows[row]], form
         trial.note("one history alone")
     right = sl.recommend(model, data, histories=rows, k=3)
