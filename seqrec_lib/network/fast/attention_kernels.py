@@ -67,16 +67,14 @@ def _hide_future(p: Array, first: int) -> None:
 
 @exact
 def _column_highest(p: Array, highest: Array) -> None:
-    """highest[i] = the largest number in column i, up to rounding.
-
-    As a sum, since the compiler makes vector instructions of that and not of a comparison.
-    """
+    """highest[i] = the largest number in column i, exactly: at scores of 1e9 a rounded one would
+    leave differences far above 0, whose powers overflow."""
     for i in range(p.shape[1]):
         highest[i] = p[0, i]
     for j in range(1, p.shape[0]):
         for i in range(p.shape[1]):
-            more = p[j, i] - highest[i]
-            highest[i] += more if more > np.float32(0) else np.float32(0)
+            score, best = p[j, i], highest[i]
+            highest[i] = score if score > best else best
 
 
 @exact
