@@ -11,7 +11,7 @@ from torch import nn
 
 from seqrec_lib.common.messages import PlainError
 
-_stopped_in: dict[str, Any] = {"cell": None}  # the last cell in which a training was stopped
+_stopped = {"here": False}  # whether a training of the notebook's cell that runs was stopped
 
 
 class StoppedByHandError(PlainError, KeyboardInterrupt):
@@ -24,7 +24,9 @@ def keep_what_is_trained(epochs: int) -> Literal[True]:
     Further trainings of the same cell are refused then: one press ends a loop over trainings.
     Raises StoppedByHandError where no epoch was over.
     """
-    _stopped_in["cell"] = _cell()
+    if (shell := _shell()) is not None:
+        _stopped["here"] = True
+        shell.events.register("post_run_cell", _forget)
     if not epochs:
         raise StoppedByHandError(
             "stopped before the first epoch was over: there is no result to go on with. Make the "
@@ -40,8 +42,7 @@ def told(model: nn.Module, state: Any, verbose: bool) -> Iterator[None]:
     state: of the run, as it is resumed; `epochs` is how many are done.
     Raises StoppedByHandError where a training of this notebook cell was stopped.
     """
-    cell = _cell()
-    if cell is not None and cell == _stopped_in["cell"]:
+    if _stopped["here"]:
         raise StoppedByHandError("a training of this cell was stopped: so no other one is begun")
     epochs, weights = getattr(model, "_trained_until", (0, None))
     goes_on = not state.epochs and weights == _fingerprint(model)
@@ -57,10 +58,15 @@ def told(model: nn.Module, state: Any, verbose: bool) -> Iterator[None]:
         model._trained_until = (earlier + state.epochs, _fingerprint(model))  # type: ignore[assignment]
 
 
-def _cell() -> int | None:
-    """The number of the notebook's cell that runs; None outside of IPython."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return None if shell is None else shell.execution_count
+def _shell() -> Any:
+    """IPython's shell; None outside of it."""
+    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+
+
+def _forget(*_: object) -> None:
+    """After the cell: the next one trains again."""
+    _stopped["here"] = False
+    _shell().events.unregister("post_run_cell", _forget)
 
 
 def _fingerprint(model: nn.Module) -> list[int]:

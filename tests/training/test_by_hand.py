@@ -34,18 +34,23 @@ def stopping(at):
 
 @pytest.fixture
 def notebook(monkeypatch):
-    """A notebook whose cell number 7 runs."""
-    shell = SimpleNamespace(execution_count=7)
+    """A notebook in which a cell runs; `ends()` ends it, as IPython does."""
+    waiting = []
+    events = SimpleNamespace(
+        register=lambda name, call: waiting.append(call),
+        unregister=lambda name, call: waiting.remove(call),
+    )
+    shell = SimpleNamespace(events=events, ends=lambda: [call() for call in list(waiting)])
     monkeypatch.setitem(by_hand.sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-    monkeypatch.setitem(by_hand._stopped_in, "cell", None)
-    return shell
+    yield shell
+    shell.ends()
 
 
 def test_one_stop_ends_a_loop_over_trainings(notebook, make):
     assert len(trained(make(), sampler=stopping(5), num_epochs=3)[1]["loss"]) == 1
     with pytest.raises(StoppedByHandError, match="a training of this cell was stopped"):
         trained(make(), num_epochs=3)
-    notebook.execution_count += 1  # the next cell
+    notebook.ends()
     trained(make())
 
 
