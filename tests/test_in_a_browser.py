@@ -6,7 +6,6 @@ temporary folder. The browser is the system's Chromium or Chrome; playwright bri
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -14,15 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
+import browser
 import pytest
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 NUMBERS = ["00", "02"]
 TRAINS = {"00"}  # with a bar of seqrec_lib
-BROWSERS = [
-    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-]  # fmt: skip
 SECONDS = 300  # for one notebook on a busy machine; alone it takes less than half a minute
 SETTINGS = {
     # Cells outside of the window are drawn, too, and nothing is asked of the network.
@@ -82,20 +78,8 @@ def path_of(number: str) -> Path:
 @pytest.fixture(scope="module")
 def page() -> Iterator:
     """A window of a headless browser, or a skip that says what is missing."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        pytest.skip("playwright is not installed: no notebook is tried in a browser")
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip("no Chromium and no Chrome on this machine: no notebook is tried in a browser")
-    with sync_playwright() as playwright:
-        # Root may not use Chromium's sandbox, and the only page it opens is ours.
-        running = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        page = running.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(60_000)
+    with browser.window() as page:
         yield page
-        running.close()
 
 
 @pytest.fixture(scope="module")
