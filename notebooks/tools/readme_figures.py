@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import nbformat
@@ -74,8 +75,9 @@ def values(models: Mapping[str, tuple[str, str]], results: Path) -> dict[str, tu
     """Model → NDCG@10 among 100 (the candidates drawn once, as the papers do) and among all."""
     found = {}
     for name, (table, row) in models.items():
-        rows = compare_with_paper(table, results).set_index("row")
-        found[name] = (float(rows.loc[row, "one_draw"]), float(rows.loc[row, "ours_full"]))
+        lines = compare_with_paper(table, results).to_dict("records")
+        (line,) = (line for line in lines if line["row"] == row)
+        found[name] = (line["one_draw"], line["ours_full"])
     return found
 
 
@@ -212,7 +214,7 @@ FIGURES_BY_NAME: dict[str, Callable[[Theme], Drawing]] = {
 
 def drawn(name: str, theme: Theme) -> Drawing:
     """A figure in a theme."""
-    colours = {
+    colours: dict[Any, str] = {
         "figure.facecolor": theme.paper,
         "savefig.facecolor": theme.paper,
         "axes.facecolor": theme.paper,

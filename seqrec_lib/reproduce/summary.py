@@ -40,9 +40,9 @@ def in_short(results: Path) -> str:
 
 **Which model is better depends on the candidates.** A first-order Markov chain counts which item
 follows which. As published, with binary cross-entropy, SASRec is far ahead of it among 100 drawn
-items. Among all items it is behind with n = 50, on both data sets; with n = 200, on MovieLens, the two
-cannot be told apart. With cross-entropy it is ahead both ways. NDCG@10 of SASRec minus that of the chain,
-paired over users, with 95% intervals over users and all recorded seeds:
+items. Among all items it is behind with n = 50, on both data sets; with n = 200, on MovieLens, the
+two cannot be told apart. With cross-entropy it is ahead both ways. NDCG@10 of SASRec minus that of
+the chain, paired over users, with 95% intervals over users and all recorded seeds:
 
 {_markdown(["", "among 100, one draw", "among all items"], rivals)}
 
