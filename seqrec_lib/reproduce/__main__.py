@@ -34,8 +34,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", nargs="+", type=int, help="without: 1, 2 and 3")
     parser.add_argument("--epochs", type=int, help="another number than the recipe's")
     parser.add_argument("--device", help="cpu or cuda; a GPU where there is one without")
-    parser.add_argument("--results", type=Path, default=Path("data/results"))
-    parser.add_argument("--work", type=Path, default=Path("build/runs"), help="for checkpoints")
+    parser.add_argument(
+        "--results", type=Path, default=Path("data/results"), help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("build/runs"),
+        help="for checkpoints; default: %(default)s",
+    )
     parser.add_argument("--list", action="store_true", help="only show what is recorded")
     parser.add_argument("--again", action="store_true", help="run what is recorded, too")
     chosen = parser.parse_args(arguments)
