@@ -37,11 +37,24 @@ _ABOUT = {
 }
 
 
+_ELSEWHERE = """## Beauty and Steam
+
+Their files could not be had where these runs were made, so their rows say "not run here". With a
+network the same command fetches them from the authors' repository, checks them by SHA-256 and by
+the counts of Table II, and runs the row:
+
+    python -m seqrec_lib.reproduce III --rows beauty
+    python -m seqrec_lib.reproduce III --rows steam
+
+It says first how long that will take on the machine at hand."""
+
+
 def page(results: Path = RESULTS_FOLDER) -> str:
     """The page in Markdown. Raises LookupError where a record is not complete."""
     parts = [_opening(results), in_short(results)]
     for table, about in _ABOUT.items():
         parts.append(f"## {about}\n\n{_table(compare_with_paper(table, results))}")
+    parts.append(_ELSEWHERE)
     parts.append("## Questions\n\n" + "\n\n".join(_question(q, results) for q in QUESTIONS))
     parts += [_strangers(results), _trials(results), _looks(), _deviations()]
     return "\n\n".join(part for part in parts if part) + "\n"
