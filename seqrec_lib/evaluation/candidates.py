@@ -61,11 +61,9 @@ def sampled_candidates(
 
     Args:
         split: "test" or "valid". num_negatives: K.
-        exclude_valid: at test time, do not draw validation items, which the model is shown in the
-            history. The papers may draw them.
+        exclude_valid: at test time, do not draw validation items, which the papers may draw.
         replace: False: no negative comes twice for a user.
-        popularity_weighted: draw by how often an item occurs in training. Items that never do are
-            not drawn.
+        popularity_weighted: draw by how often an item occurs in training, if it does.
         exclude_seen: False: training items may be drawn, too; see `PersonalPopularity`.
         as_released: the rule of the authors' code to the letter: draws may hit the target, ties
             count in its favour, and at most 10,000 users are evaluated, drawn at random. The
@@ -73,8 +71,8 @@ def sampled_candidates(
 
     Raises:
         ValueError: unknown split; contradictory options; a user with too few items left to draw
-            from, who is named. Users with every item are left out, with a UserWarning; another
-            says that there are fewer items to draw than negatives.
+            from, who is named. A UserWarning says it where users with every item are left out, and
+            where there are fewer items than negatives.
     """
     num_negatives = positive("num_negatives", num_negatives)
     _check_options(exclude_valid, replace, popularity_weighted, as_released, exclude_seen)
@@ -86,8 +84,7 @@ def sampled_candidates(
     excluded = [] if as_released else [targets]
     unseen = _unseen(dataset, seen, excluded, replace, popularity_weighted)
     users, left_out = with_competitors(users, unseen.count(users))
-    if replace:
-        _say_if_few(unseen.count(users), num_negatives)
+    _say_if_few(unseen.count(users), num_negatives, replace)
     how = {"replace": replace} if isinstance(unseen, WeightedComplement) else {}
     parts = users.split(_USERS_AT_ONCE)
     drawn = [unseen.draw(part, num_negatives, generator, **how) for part in parts]
@@ -117,9 +114,9 @@ def _check_options(
         raise ValueError("exclude_valid=True contradicts exclude_seen=False: leave one of them out")
 
 
-def _say_if_few(counts: Tensor, num_negatives: int) -> None:
+def _say_if_few(counts: Tensor, num_negatives: int, replace: bool) -> None:
     few = float(counts.double().median())
-    if few < num_negatives:
+    if replace and few < num_negatives:
         warnings.warn(
             f"{num_negatives} negatives are drawn from {few:.0f} items that a user has not had, so "
             f"each comes {num_negatives / few:.0f} times, and a rank among them says little: rank "
