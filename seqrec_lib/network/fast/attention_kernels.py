@@ -154,10 +154,7 @@ def attention_forward(
     scale = np.float32(1 / np.sqrt(width))
     keep = np.float32(256.0 / (256 - threshold))
     longest = _longest(starts)
-    keys_of, values_of = (
-        np.empty((longest, wide), np.float32),
-        np.empty((longest, wide), np.float32),
-    )
+    copies = np.zeros((2, longest, wide), np.float32)
     asked = np.empty(width * QUERY_BLOCK, np.float32)
     scores = np.empty(longest * QUERY_BLOCK, np.float32)
     after = np.empty(longest * QUERY_BLOCK, np.float32)
@@ -167,7 +164,7 @@ def attention_forward(
         a, b = starts[g], starts[g + 1]
         for h in range(heads):
             c = h * width
-            ks, vs = keys_of[: b - a], values_of[: b - a]
+            ks, vs = copies[0, : b - a], copies[1, : b - a]
             copy_rows(k, a, c, width, ONE, ks)
             copy_rows(v, a, c, width, ONE, vs)
             for first in range(a, b, QUERY_BLOCK):
@@ -220,10 +217,10 @@ def attention_backward(
     scale = np.float32(1 / np.sqrt(width))
     keep = np.float32(256.0 / (256 - threshold))
     longest = _longest(starts)
-    copies = np.empty((5, longest, wide), np.float32)
+    copies = np.zeros((4, longest, wide), np.float32)
     asked = np.empty(width * QUERY_BLOCK, np.float32)
     buffers = np.empty((3, longest * QUERY_BLOCK), np.float32)
-    qs, gs = np.empty((QUERY_BLOCK, wide), np.float32), np.empty((QUERY_BLOCK, wide), np.float32)
+    qs, gs = np.zeros((QUERY_BLOCK, wide), np.float32), np.zeros((QUERY_BLOCK, wide), np.float32)
     dqs = np.empty((QUERY_BLOCK, wide), np.float32)
     column = np.zeros((2, QUERY_BLOCK), np.float32)
     for g in range(starts.shape[0] - 1):

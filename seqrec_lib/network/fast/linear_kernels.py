@@ -41,7 +41,7 @@ def _bytes(seed: np.uint64, first: int, words: Array) -> None:
 def _whole(weight: Array, turned: bool) -> Array:
     """A copy of weight (C, D), or of its transpose, whose rows are `padded`."""
     rows, columns = (weight.shape[1], weight.shape[0]) if turned else weight.shape
-    out = np.empty((rows, padded(columns)), np.float32)
+    out = np.zeros((rows, padded(columns)), np.float32)
     if turned:
         copy_turned(weight, FIRST, weight.shape[0], FIRST, ONE, out)
     else:
@@ -99,7 +99,7 @@ def linear_backward(
     """Gradients of ``linear`` from grads[i] (N, C): fills dx, adds to dweights and dbiases."""
     width, wide, hidden = x.shape[1], padded(x.shape[1]), weights[0].shape[0]
     rows = min(SLICE, x.shape[0])
-    xs_room, dx_room = np.empty((rows, wide), np.float32), np.empty((rows, wide), np.float32)
+    xs_room, dx_room = np.zeros((rows, wide), np.float32), np.empty((rows, wide), np.float32)
     whole = [_whole(weights[i], AS_IT_IS) for i in range(maps)]
     totals = np.zeros((maps, hidden, wide), np.float32)
     for first in range(0, x.shape[0], SLICE):

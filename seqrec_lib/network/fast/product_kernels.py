@@ -3,7 +3,7 @@
 A BLAS is made for large matrices. Before it multiplies, it copies both operands into an order of
 its own, which pays where each number is used hundreds of times. A model's matrices are 50 wide, and
 a block of attention is 32 queries: there the copying takes as long as the arithmetic. Here nothing
-is copied. A *tile* of the result, 4 rows and up to 3 vectors of numbers wide, stays in the
+is copied. A *tile* of the result, 4 rows and up to `MOST` vectors of numbers wide, stays in the
 processor's registers while one step after another of the sum is added to it:
 
     for k in range(depth):
@@ -13,7 +13,8 @@ processor's registers while one step after another of the sum is added to it:
 Numba can't say "keep this in registers", so `_tile` writes these few instructions in the language
 of the compiler below it, LLVM. Goto and van de Geijn 2008 call it the micro-kernel and explain its
 shape: 12 vectors for the tile, 3 for the columns of b and 1 for the number fill the 16 registers of
-most processors.
+most processors. Those with the longest vectors, of 16 numbers, have 32 registers: a tile there is 4
+vectors wide, and there is always a sum to go on with while others wait for their last product.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def _lanes() -> int:
 
 LANES = _lanes()
 ROWS = 4  # of a tile
+MOST = 4 if LANES == 16 else 3  # vectors of a tile
 _NUMBER, _INDEX = ir.FloatType(), ir.IntType(64)
 _VECTOR = ir.VectorType(_NUMBER, LANES)
 _ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
@@ -146,8 +148,8 @@ def _everywhere(builder: Any, number: Any) -> Any:
     return builder.shuffle_vector(first, empty, zeros)
 
 
-_four_by_three, _four_by_two, _four_by_one = (_tile(ROWS, vectors) for vectors in (3, 2, 1))
-_one_by_three, _one_by_two, _one_by_one = (_tile(1, vectors) for vectors in (3, 2, 1))
+_four_by_most, _four_by_two, _four_by_one = (_tile(ROWS, vectors) for vectors in (MOST, 2, 1))
+_one_by_most, _one_by_two, _one_by_one = (_tile(1, vectors) for vectors in (MOST, 2, 1))
 
 
 @exact
@@ -165,17 +167,17 @@ def product(a: Array, turned: bool, b: Array, out: Array, add: bool) -> None:
     j = 0
     while j < columns:
         left = (columns - j) // LANES
-        vectors = 3 if left == 3 or left > 4 else min(left, 2)  # 4 are two and two
+        vectors = MOST if left == MOST or left > 4 else min(left, 2)  # 3 and 1 are two and two
         for i in range(0, whole, ROWS):
-            if vectors == 3:
-                _four_by_three(a, row, step, b, out, i, j, depth, add)
+            if vectors == MOST:
+                _four_by_most(a, row, step, b, out, i, j, depth, add)
             elif vectors == 2:
                 _four_by_two(a, row, step, b, out, i, j, depth, add)
             else:
                 _four_by_one(a, row, step, b, out, i, j, depth, add)
         for i in range(whole, rows):
-            if vectors == 3:
-                _one_by_three(a, row, step, b, out, i, j, depth, add)
+            if vectors == MOST:
+                _one_by_most(a, row, step, b, out, i, j, depth, add)
             elif vectors == 2:
                 _one_by_two(a, row, step, b, out, i, j, depth, add)
             else:
@@ -185,13 +187,11 @@ def product(a: Array, turned: bool, b: Array, out: Array, add: bool) -> None:
 
 @exact
 def copy_rows(x: Array, first: int, column: int, width: int, scale: np.float32, out: Array) -> None:
-    """out = scale x[first:, column:column + width], 0 in the columns that out has beyond."""
+    """out = scale x[first:, column:column + width]; what out has beyond `width` stays."""
     for i in range(out.shape[0]):
         source, target = x[first + i, column : column + width], out[i]
         for d in range(width):
             target[d] = scale * source[d]
-        for d in range(width, target.shape[0]):
-            target[d] = np.float32(0)
 
 
 @exact
