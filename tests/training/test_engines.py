@@ -162,6 +162,18 @@ def test_sequences_longer_than_a_block_of_queries_are_the_same_step(make):
         same_step(model, run, BCE(), batch, negatives_for(batch, 1))
 
 
+def test_a_step_at_huge_scores_is_the_same_step(make):
+    """What a learning rate of 1 leaves behind: scores of 1e10, where each key's lead is infinite."""
+    model = stirred(make(seq_max_len=40, attention_num_heads=2))
+    with torch.no_grad():
+        for block in model.encoder.enc_layers:
+            block.mha.Q.weight.mul_(3e5)
+            block.mha.K.weight.mul_(3e5)
+    batch = tiny.batch_of([40, 33, 5, 1], length=40)
+    for run in roads(model, BCE()):
+        same_step(model, run, BCE(), batch, negatives_for(batch, 1))
+
+
 def test_a_batch_shorter_than_the_model_is_the_same_step(make):
     """The columns that are left out would be padding."""
     model = stirred(make())
