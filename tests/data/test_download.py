@@ -2,14 +2,13 @@
 
 import hashlib
 import io
-import threading
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from loopback import Host
 
 from seqrec_lib.data import download
 
@@ -18,42 +17,6 @@ GOOD = {
     f"{NAME}/ratings.dat": b"1::1::5::978300760\n",
     f"{NAME}/movies.dat": b"1::A (1990)::Drama\n",
 }
-
-
-class Host:
-    """What the server answers with: `body`, of which only `sent` bytes arrive."""
-
-    def __init__(self) -> None:
-        self.body = b""
-        self.sent: int | None = None
-        self.status = 200
-        self.requests = 0
-        self.address = ""
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    state = Host()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.requests += 1
-            self.send_response(state.status)
-            self.send_header("Content-Length", str(len(state.body)))
-            self.end_headers()
-            self.wfile.write(state.body[: state.sent])
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    state.address = f"http://127.0.0.1:{server.server_port}"
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture(autouse=True)
