@@ -65,8 +65,8 @@ def test_exp_at_its_ends():
 
 @pytest.mark.parametrize(("heads", "scale"), [(1, 1.0), (2, 1.0), (4, 1.0), (2, 1e5)])
 def test_attention_and_its_gradients_are_torchs(heads, scale):
-    """Also at scores of 1e10, between which float32 has steps of 1,024: the best key takes all. What
-    reaches queries and keys is rounding then, times a key or a query."""
+    """Also at scores of 1e10, between which float32 has steps of 1,024: the best key takes all, and
+    what reaches queries and keys is rounding, times a key or a query."""
     sizes = (scale, scale, 1.0, 1.0)
     q, k, v, grad = (size * noise(N, 8, seed=seed) for seed, size in enumerate(sizes))
     inputs = [x.requires_grad_() for x in (q, k, v)]
