@@ -163,7 +163,7 @@ def test_sequences_longer_than_a_block_of_queries_are_the_same_step(make):
 
 
 def test_a_step_at_huge_scores_is_the_same_step(make):
-    """What a learning rate of 1 leaves behind: scores of 1e10, where one key takes all the weight."""
+    """What a learning rate of 1 leaves behind: scores of 1e10, where one key takes it all."""
     model = stirred(make(seq_max_len=40, attention_num_heads=2))
     with torch.no_grad():
         for block in model.encoder.enc_layers:

@@ -167,7 +167,9 @@ def product(a: Array, turned: bool, b: Array, out: Array, add: bool) -> None:
     j = 0
     while j < columns:
         left = (columns - j) // LANES
-        vectors = MOST if left == MOST or left > 4 else min(left, 2)  # 3 and 1 are two and two
+        vectors = (
+            MOST if left == MOST or left > 4 else min(left, 2)
+        )  # of 3 at most, 4 are two and two
         for i in range(0, whole, ROWS):
             if vectors == MOST:
                 _four_by_most(a, row, step, b, out, i, j, depth, add)
@@ -185,8 +187,7 @@ def product(a: Array, turned: bool, b: Array, out: Array, add: bool) -> None:
         j += vectors * LANES
 
 
-@intrinsic
-def _block(
+def _block_code(
     typing: Any, x: Any, i: Any, j: Any, rows: Any, width: Any, scale: Any, out: Any, p: Any, q: Any
 ) -> Any:
     """A compiled ``_block(x, i, j, rows, width, scale, out, p, q)`` that copies a block of numbers.
@@ -209,6 +210,9 @@ def _block(
     whole = types.int64
     kinds = (x, whole, whole, whole, whole, types.float32, out, whole, whole)
     return types.void(*kinds), code
+
+
+_block: Any = intrinsic(_block_code)
 
 
 def _block_function(module: Any) -> Any:
