@@ -58,6 +58,15 @@ def padded(width: int) -> int:
     return (width + LANES - 1) // LANES * LANES
 
 
+@exact
+def room(rows: int, columns: int) -> Array:
+    """Zeros (rows, columns), the first at an address where a vector fits a line of the cache: one
+    that lies across two lines takes twice as long to read."""
+    whole = np.zeros(rows * columns + LANES, np.float32)
+    first = -(whole.ctypes.data // 4) % LANES
+    return whole[first : first + rows * columns].reshape(rows, columns)
+
+
 def _tile(rows: int, vectors: int) -> Any:
     """A compiled ``tile(a, row, step, b, out, i, j, depth, add)`` of this size.
 
