@@ -49,6 +49,14 @@ def test_nothing_is_written_beside_the_product():
     assert (room[3 + ROWS :] == 7).all()
 
 
+def test_room_begins_at_a_line_of_the_cache():
+    for rows in range(1, 9):
+        place = product_kernels.room(rows, 7)
+        assert place.shape == (rows, 7)
+        assert place.ctypes.data % (4 * LANES) == 0
+        assert not place.any()
+
+
 def test_widths_are_rounded_up_to_whole_vectors():
     assert [padded(n) for n in (1, LANES, LANES + 1)] == [LANES, LANES, 2 * LANES]
 

@@ -117,6 +117,22 @@ class Normalise(Function):
         return dx, dgamma, dbeta, None, None
 
 
+class Lookup(Function):
+    """table (P, D), ids (N,) → its rows (N, D). For each of them torch's gradient calls a BLAS."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, ids: np.ndarray) -> Tensor:
+        ctx.rest = (table.shape, ids)
+        return torch.embedding(table, torch.from_numpy(ids))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        shape, ids = ctx.rest
+        dtable = grads[0].new_zeros(shape)
+        kernels.lookup_backward(ids, array(grads[0]), dtable.numpy())
+        return dtable, None
+
+
 class Dropout(Function):
     """x (N, D), seed and threshold → (N, D)."""
 
