@@ -163,8 +163,8 @@ def test_sequences_longer_than_a_block_of_queries_are_the_same_step(make):
 
 
 def test_at_huge_scores_both_engines_have_the_textbooks_loss_and_finite_gradients(make):
-    """What a learning rate of 1 leaves behind: scores of 1e10, where one key takes it all. Gradients
-    are rounding there, times a key."""
+    """What a learning rate of 1 leaves behind: scores of 1e10, where one key takes it all, and
+    gradients are rounding, times a key."""
     model = stirred(make(seq_max_len=40, attention_num_heads=2))
     with torch.no_grad():
         for block in model.encoder.enc_layers:
