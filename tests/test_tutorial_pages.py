@@ -232,8 +232,9 @@ def test_index_has_a_map_and_each_lesson_with_its_solutions(tutorial):
     top, done = tutorial
     index = (top / "build" / "index.html").read_text(encoding="utf-8")
     links = re.findall('href="([^"]*)"', index)
-    assert links[:2] == ["00_look.html", "01_fail.html"], "the boxes of the map"
-    assert links[2:] == [
+    assert links[0] == "explorer.html", "the live model comes first"
+    assert links[1:3] == ["00_look.html", "01_fail.html"], "the boxes of the map"
+    assert links[3:] == [
         *("00_look.html", "00_look.movielens.html", "solutions/00_look.html"),
         *("01_fail.html", "words.html"),
     ]
@@ -307,6 +308,15 @@ def test_texts_beside_the_notebooks_are_pages_too(tutorial):
     page = (top / "build" / "words.html").read_text(encoding="utf-8")
     assert "<msup>" in page
     assert re.findall('href="([^"]*)"', page) == ["index.html", "#Words", "00_look.html"]
+
+
+def test_the_live_model_is_a_page_that_fetches_nothing(tutorial):
+    top, done = tutorial
+    page = (top / "build" / "explorer.html").read_text(encoding="utf-8")
+    assert "Last Robot in Leeds" in page
+    namespace = "<script> with http://www.w3.org/2000/svg"  # a name that nothing is fetched by
+    assert fetched_by(page) == [namespace]
+    assert str(top / "build" / "explorer.html") in done.stdout
 
 
 def test_nothing_is_written_outside_the_folder_of_pages(tutorial):

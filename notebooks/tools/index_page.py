@@ -24,6 +24,7 @@ MAP: dict[str, tuple[float, int, tuple[str, ...]]] = {
     "04": (2, 4, ("09",)),
     "09": (2, 5, ()),
 }
+EXPLORER = "explorer.html"  # what `explorer_page` writes
 _WIDTH, _HEIGHT, _ACROSS, _DOWN = 108, 44, 120, 68  # of a box, and from one to the next
 
 
@@ -111,6 +112,8 @@ def index_page(entries: Sequence[Entry], texts: Sequence[tuple[str, str, str]]) 
 <p>The pages show the notebooks as they ran on this machine, on the built-in sample, a small
 invented world of films. Where a lesson was also run on MovieLens 1M, a second page has those
 outputs.</p>
+<p class="data"><a href="{EXPLORER}"><b>SASRec under glass</b></a>: see it first. The trained model
+of the sample runs in that page; change a history and watch what it thinks.</p>
 <h2>The map</h2>
 {course_map(lessons)}
 <h2>The lessons</h2>
