@@ -50,11 +50,13 @@ def test_styles_of_letters_do_not_depend_on_mathvariant(formula, letter):
     assert "mathvariant" not in text
 
 
-def test_function_names_keep_their_distance_from_a_letter_and_not_from_a_bracket():
+def test_function_names_keep_their_distance_from_letters_and_not_from_brackets():
     assert "mspace" in mathml(r"\log x", display=False)
     assert "mspace" in mathml(r"\log_2 x", display=False)
     assert "mspace" not in mathml(r"\log(x)", display=False)
     assert "mspace" not in mathml("a x", display=False)
+    assert mathml(r"p \log x", display=False).count("mspace") == 2
+    assert mathml(r"- \log x", display=False).count("mspace") == 1
 
 
 @pytest.mark.parametrize("formula", [r"\nosuch x", r"\frac{1}{", "a & b", r"\begin{tikzcd}x"])
@@ -269,7 +271,9 @@ def test_a_page_says_where_its_outputs_come_from(tutorial):
 
 def test_pages_lead_to_their_neighbours_lessons_and_solutions():
     names = ["00_a", "01_b", "02_c", "solutions/00_a", "solutions/01_b"]
-    links = {name: re.findall('href="([^"]*)"', navigation(names, name)) for name in names}
+    titles = {name: f"{name[-1].upper()} & more" for name in names}
+    links = {name: re.findall('href="([^"]*)"', navigation(names, name, titles)) for name in names}
+    assert ">← 00 A &amp; more</a>" in navigation(names, "01_b", titles)
     assert links["01_b"] == ["index.html", "00_a.html", "solutions/01_b.html", "02_c.html"]
     assert links["02_c"] == ["index.html", "01_b.html"]
     solved = ["../index.html", "../solutions/00_a.html", "../01_b.html"]
