@@ -64,11 +64,14 @@ def _read_slowly(content: bytes, sep: str) -> list[tuple[float, ...]] | None:
     return table if whole and all(map(math.isfinite, sum(table, ()))) else None
 
 
+_FAULTS = r", line \d+: | is empty| holds no rows| is packed by \w+| is damaged utf-16"
+
+
 def _check_file(path: Path, content: bytes, sep: str) -> None:
     path.write_bytes(content)
     expected = _read_slowly(content, sep)
     if expected is None:
-        with pytest.raises(ValueError, match=r"^rows\.txt(, line \d+: | is empty| holds no rows)"):
+        with pytest.raises(ValueError, match=rf"^rows\.txt({_FAULTS})"):
             read_interactions(path, sep=sep)
     else:
         found = read_interactions(path, sep=sep)

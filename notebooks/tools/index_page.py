@@ -24,6 +24,7 @@ MAP: dict[str, tuple[float, int, tuple[str, ...]]] = {
     "04": (2, 4, ("09",)),
     "09": (2, 5, ()),
 }
+EXPLORER = "explorer.html"  # what `explorer_page` writes
 _WIDTH, _HEIGHT, _ACROSS, _DOWN = 108, 44, 120, 68  # of a box, and from one to the next
 
 
@@ -58,7 +59,7 @@ def course_map(lessons: Mapping[str, Entry]) -> str:
                 'marker-end="url(#tip)"/>'
             )
         entry = lessons[number]
-        lines = textwrap.wrap(f"{number} {entry.title}", 17)[:2]
+        lines = textwrap.wrap(f"{number} {entry.title.partition(':')[0]}", 17)[:2]
         top = y + _HEIGHT / 2 + 4 - 7 * (len(lines) - 1)
         words = "".join(
             f'<tspan x="{x + _WIDTH / 2:g}" y="{top + 14 * at:g}">{html.escape(line)}</tspan>'
@@ -111,6 +112,8 @@ def index_page(entries: Sequence[Entry], texts: Sequence[tuple[str, str, str]]) 
 <p>The pages show the notebooks as they ran on this machine, on the built-in sample, a small
 invented world of films. Where a lesson was also run on MovieLens 1M, a second page has those
 outputs.</p>
+<p class="data"><a href="{EXPLORER}"><b>SASRec under glass</b></a>: see it first. The trained model
+of the sample runs in that page; change a history and watch what it thinks.</p>
 <h2>The map</h2>
 {course_map(lessons)}
 <h2>The lessons</h2>

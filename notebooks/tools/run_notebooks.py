@@ -19,8 +19,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
+from explorer_page import sample_page
 from html_page import title_and_summary
-from index_page import Entry, index_page
+from index_page import EXPLORER, Entry, index_page
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -249,6 +250,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     started = time.perf_counter()
     texts = write_texts(plan.folder, plan.out)
+    sample_page().save(plan.out / EXPLORER)
+    print(f"SASRec under glass, a trained model to play with: {plan.out / EXPLORER}", flush=True)
     runs = run_all(plan, options.jobs, texts)
     report(runs, plan.out, time.perf_counter() - started)
     return int(any(r.failure for r in runs))

@@ -63,12 +63,12 @@ def plain_ids(ids: pd.Series, name: str) -> pd.Series:
         ids = ids.astype(ids.cat.categories.dtype)
     if ids.dtype.kind == "f":
         values = ids.to_numpy(np.float64)
-        wrong = (values % 1 != 0) | (
+        wrong = (np.trunc(values) != values) | (
             np.abs(values) >= _DIGITS.get(getattr(ids.dtype, "itemsize", 8), 2**53)
         )
         if wrong.any():
             first = float(values[wrong][0])
-            why = "is not whole" if first % 1 != 0 else f"is a {ids.dtype} that has lost digits"
+            why = "is not whole" if first % 1 else f"is a {ids.dtype} that has lost digits"
             raise ValueError(
                 f"column {name!r} holds {first}, which {why}: ids are whole numbers or text. Read "
                 f"the file again with dtype={{{name!r}: str}}"

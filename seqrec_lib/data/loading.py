@@ -7,13 +7,11 @@ from pathlib import Path
 from seqrec_lib.common.checks import one_of
 from seqrec_lib.common.paths import as_path
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.data.download import FILES, DataMissingError, fetch_file
+from seqrec_lib.data.download import FILES, DataMissingError
 from seqrec_lib.data.movielens import MovieLens, load_movielens
+from seqrec_lib.data.paper_files import PAPER_FILES, load_paper_file
 from seqrec_lib.data.preparation import prepare
 from seqrec_lib.data.sample.world import make_sample
-
-GAMES_URL = "https://raw.githubusercontent.com/kang205/SASRec/master/data/Video.txt"
-GAMES_SHA256 = "b7376fe24430743f411dc7f567285657b2adb3f74361cc7ba0aee94f3024b651"
 
 
 def load_dataset(name: str, path: str | Path | None = None) -> SASRecDataSet:
@@ -22,10 +20,10 @@ def load_dataset(name: str, path: str | Path | None = None) -> SASRecDataSet:
     name: one of
         a MovieLens release (ml-100k, ml-1m, ml-latest-small, ml-25m, ml-32m), prepared with the
         defaults of `prepare`, which gives the papers' own sequences of ml-1m;
-        "games", the papers' own file of Amazon Games;
+        "games", "beauty" or "steam", the papers' own files of Amazon Games, Amazon Beauty, Steam;
         "sample", the built-in sample, prepared likewise;
         the path of a file of `user item` or `user item time` lines (see `SASRecDataSet`).
-    path: where to look first for a release (see `load_movielens`) or the file of games; after that
+    path: where to look first for a release (see `load_movielens`) or a paper's file; after that
         in $SEQREC_DATA and among earlier downloads. What is found nowhere is downloaded.
 
     Raises FileNotFoundError that says what to do, and ValueError for a file that is not as it
@@ -35,13 +33,11 @@ def load_dataset(name: str, path: str | Path | None = None) -> SASRecDataSet:
         return prepare(_release(name, path))
     if name == "sample":
         return prepare(make_sample().movielens)
-    if name == "games":
-        return SASRecDataSet(
-            fetch_file("Video.txt", GAMES_URL, GAMES_SHA256, folder="amazon-games", path=path)
-        )
+    if name in PAPER_FILES:
+        return load_paper_file(name, path)
     if os.path.lexists(as_path(name, "name")):  # what cannot be read is said by the reader
         return SASRecDataSet(name)
-    known = ", ".join([*FILES, "games", "sample"])
+    known = ", ".join([*FILES, *PAPER_FILES, "sample"])
     raise FileNotFoundError(
         f"data {name!r}: neither a file of `user item` lines nor one of {known}"
     )

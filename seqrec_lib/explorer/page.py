@@ -19,20 +19,22 @@ from seqrec_lib.models.sasrec import SASRecNetwork
 from seqrec_lib.models.ssept import SSEPTNetwork
 from seqrec_lib.network.fast.fitness import is_the_librarys
 
-_FILES = {"STYLE": "style.css", "MODEL": "model.js", "VIEWS": "views.js", "APP": "app.js"}
+_FILES = {name.upper(): f"{name}.js" for name in ("model", "views", "maps", "app")}
+_FILES["STYLE"] = "style.css"
 _HEIGHT = 900  # pixels of the frame in a notebook
-TASKS = (
-    "Remove the most recent item. How far does the list move? Now remove the oldest one instead.",
-    "Mask one item and watch its row in the attention. Whose weight grows?",
-    "Find an item with much attention and little influence. What could the model be using it for?",
-)
 
 
 class Explorer:
-    """The page of `explore`: `html`, and in a notebook the page itself, in a frame."""
+    """The page of `explore`; as the last line of a cell it is shown there, live, in a frame.
 
-    def __init__(self, page: str) -> None:
-        self.html = page
+    Attributes:
+
+    html: the whole page.
+    alt: what it shows, in words, for readers and pages that cannot run it.
+    """
+
+    def __init__(self, html: str, alt: str) -> None:
+        self.html, self.alt = html, alt
 
     def save(self, file: str | Path) -> Path:
         """Writes the page, and returns where."""
@@ -40,9 +42,13 @@ class Explorer:
         path.write_text(self.html, encoding="utf-8")
         return path
 
-    def _repr_html_(self) -> str:
-        frame = 'style="width: 100%; border: 1px solid #8c8c8c" title="the model, live"'
-        return f'<iframe {frame} height="{_HEIGHT}" srcdoc="{html.escape(self.html)}"></iframe>'
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        look = f'height="{_HEIGHT}" style="width: 100%; border: 1px solid #8c8c8c"'
+        frame = f'<iframe title="the model, live" sandbox="allow-scripts" {look}'
+        return {
+            "text/html": f'{frame} srcdoc="{html.escape(self.html)}"></iframe>',
+            "text/plain": self.alt,
+        }
 
 
 def explore(
@@ -83,8 +89,10 @@ def explore(
     if named and not isinstance(model, SSEPTNetwork):
         raise ValueError(f"users={list(users)}: {type(model).__name__} has no user vectors")
     about, weights = _content(model, data, named)
-    about["history"] = [data.item_number(item) for item in history]
-    page = Explorer(_page(about, weights))
+    begun = [data.item_number(item) for item in history]
+    titles = [about["titles"][item] for item in begun]
+    about |= {"history": begun, "tasks": _tasks(titles, data.item_name, bool(named))}
+    page = Explorer(_page(about, weights), _alt(about["model"], titles))
     if file is not None:
         page.save(file)
     return page
@@ -123,7 +131,6 @@ def _content(
         "users": names,
         "titles": ["", *(data.title(item, internal=True) for item in range(1, data.itemnum + 1))],
         "genres": ["", *_genres(data)],
-        "tasks": list(TASKS),
         "holds": _holds(names),
     }
     flat = np.concatenate([array.ravel() for array in arrays.values()])
@@ -136,9 +143,32 @@ def _genres(data: SASRecDataSet) -> list[str]:
     return [str(text).replace("|", ", ") for text in data.items["genres"]]
 
 
+def _tasks(titles: Sequence[str], item: str, users: bool) -> list[str]:
+    """Three things to try, with the titles that the page begins with."""
+    first, last = (titles[0], titles[-1]) if len(titles) > 1 else (f"the first {item}", "the last")
+    return [
+        f"Remove {last}. How many of the ten stay? Undo, and remove {first} instead.",
+        f"Drag {first} to the end: the same {item}s in another order. What's new in the ten?"
+        if not users
+        else "Swap the user, or take the mean. Does the list follow the user, or the history?",
+        f"In view 4, find a {item} with a long blue bar and a short orange one. Mask it. Does the "
+        "first recommendation notice?",
+    ]
+
+
+def _alt(model: str, titles: Sequence[str]) -> str:
+    after = f"The history: {', '.join(titles)}. " if titles else ""
+    return (
+        f"{model} under glass, a page that runs the model live. {after}Beside it the ten "
+        "recommendations, what the model expected at each position, neighbours, attention, and "
+        "influence."
+    )
+
+
 def _holds(users: list[str]) -> str:
     """What is in the file, for whoever thinks of passing it on."""
-    also = f", and the vectors of {', '.join(users)}" if users else ""
+    also = ", and the mean vector of all users" if users else ""
+    also += f" and those of {', '.join(users[1:])}" if users[1:] else ""
     return (
         "This file holds the model's weights, and titles and genres of its items" + also + ". It "
         "holds nobody's history, and no request leaves this page. Mind the licence of the titles "

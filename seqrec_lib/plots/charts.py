@@ -153,6 +153,8 @@ def lines(table: pd.DataFrame, ylabel: str, log_x: bool = False, title: str = ""
         axes.set_xscale("log", base=2)
         axes.set_xticks(table.index, [str(x) for x in table.index])
         axes.minorticks_off()
+    elif pd.api.types.is_integer_dtype(table.index):
+        axes.locator_params(axis="x", integer=True)  # there is no epoch 2.25
     axes.set_title(title, fontsize=11, loc="left")
     ends = sorted(values[-1] for values in columns.values())
     if len(ends) > 1 and min(np.diff(ends)) < 0.07 * axes.get_ylim()[1]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from seqrec_lib.common.paths import folder_to_write
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.data.download import DataMissingError
 from seqrec_lib.reproduce.cost import Cost, run_cost
 from seqrec_lib.reproduce.datasets import recipe_data
 from seqrec_lib.reproduce.planning import IN_ORDER, epochs_to_go, once_each, plan_runs
@@ -33,8 +34,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", nargs="+", type=int, help="without: 1, 2 and 3")
     parser.add_argument("--epochs", type=int, help="another number than the recipe's")
     parser.add_argument("--device", help="cpu or cuda; a GPU where there is one without")
-    parser.add_argument("--results", type=Path, default=Path("data/results"))
-    parser.add_argument("--work", type=Path, default=Path("build/runs"), help="for checkpoints")
+    parser.add_argument(
+        "--results", type=Path, default=Path("data/results"), help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("build/runs"),
+        help="for checkpoints; default: %(default)s",
+    )
     parser.add_argument("--list", action="store_true", help="only show what is recorded")
     parser.add_argument("--again", action="store_true", help="run what is recorded, too")
     chosen = parser.parse_args(arguments)
@@ -57,13 +65,27 @@ def main(arguments: list[str] | None = None) -> None:
         return
     _try_folders(parser, chosen)
     runs = once_each(todo)
-    datasets = {name: recipe_data(name) for name in {recipe.dataset for recipe, _ in runs}}
+    datasets = _datasets(runs)
     try:
-        _run_all(runs, datasets, chosen)
+        _run_all([run for run in runs if run[0].dataset in datasets], datasets, chosen)
     except KeyboardInterrupt as stop:  # in the forecast, too, which trains a little
         sys.exit(f"{str(stop).partition(':')[0] or 'stopped'}; the same command resumes from there")
     except (ValueError, OSError) as error:
         sys.exit(str(error))
+
+
+def _datasets(runs: list[tuple[Recipe, int]]) -> dict[str, SASRecDataSet]:
+    """Those that can be had; what is missing is said, and its rows are left out."""
+    found = {}
+    for name in dict.fromkeys(recipe.dataset for recipe, _ in runs):
+        try:
+            found[name] = recipe_data(name)
+        except DataMissingError as error:
+            rows = sum(recipe.dataset == name for recipe, _ in runs)
+            print(f"{rows} runs on {name} are left out: {error}", file=sys.stderr, flush=True)
+        except ValueError as error:
+            sys.exit(str(error))
+    return found or sys.exit("no data set of these rows can be had")
 
 
 def _run_all(

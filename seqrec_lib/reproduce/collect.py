@@ -43,7 +43,9 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m seqrec_lib.reproduce.collect", description=__doc__
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--results", type=Path, default=RESULTS_FOLDER)
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS_FOLDER, help="default: data/results"
+    )
     chosen = parser.parse_args(arguments)
     if not list(chosen.folder.glob("*.csv")):
         parser.error(f"folder: there are no recorded lines in {chosen.folder}")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from seqrec_lib.reproduce.notes import NOTES
 from seqrec_lib.reproduce.published import Cell, published_results, published_value
-from seqrec_lib.reproduce.recipe import PRINTED_AS, SHOWN_AS, Recipe
+from seqrec_lib.reproduce.recipe import NOT_RUN_HERE, PRINTED_AS, SHOWN_AS, Recipe
 from seqrec_lib.reproduce.recorded import RESULTS_FOLDER, recorded_runs
 from seqrec_lib.reproduce.tables import RECIPES, REPRODUCED_TABLES, find_recipes
 
@@ -66,7 +66,7 @@ def compare_with_paper(table: str, results: str | Path = RESULTS_FOLDER) -> pd.D
         spread, lowest, highest: the standard deviation over seeds (NaN for fewer than two), and
         their range; seeds: how many;
         difference: ours - paper; paper_hr, ours_hr, difference_hr: HR@10 likewise;
-        verdict: see `verdict`, "" where nothing was run;
+        verdict: see `verdict`; "" where nothing was run, "not run here" where the data was missing;
         note: what to know before comparing; epochs: of the recorded runs;
         one_draw: NDCG@10 with the negatives drawn once, as the papers draw them;
         ours_full, ours_full_hr: NDCG@10 and HR@10 among all items;
@@ -122,6 +122,8 @@ def _our_row(recipe: Recipe, cell: Cell | None, results: Path) -> dict[str, obje
     }
     lines = recorded_runs(recipe, results)
     if len(lines) == 0:
+        if recipe.dataset in NOT_RUN_HERE:
+            row |= {"verdict": "not run here", "note": f"data set {SHOWN_AS[recipe.dataset]}"}
         return row
     wanted = recipe.epochs if (lines["epochs"] == recipe.epochs).any() else lines["epochs"].max()
     if recipe.patience is None:
@@ -175,7 +177,8 @@ def _other_row(cell: Cell, results: Path) -> dict[str, object]:
             row = _our_row(recipe, cell, results)
             notes = [str(row["note"]), f"our row {recipe.row!r} of table {recipe.table}"]
             return row | {"row": name, "note": "; ".join(note for note in notes if note)}
-    why = f"data set {dataset}" if dataset not in PRINTED_AS.values() else f"{name} is not here"
+    elsewhere = dataset in [PRINTED_AS[data] for data in NOT_RUN_HERE]
+    why = f"data set {dataset}" if elsewhere else f"{name} is not here"
     return {
         "row": name,
         "dataset": dataset,

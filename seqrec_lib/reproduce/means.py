@@ -69,7 +69,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m seqrec_lib.reproduce.means", description=__doc__
     )
-    parser.add_argument("--results", type=Path, default=RESULTS_FOLDER)
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS_FOLDER, help="default: data/results"
+    )
     results = parser.parse_args(arguments).results
     known: dict[str, DrawnOnce] = {}
     for table in REPRODUCED_TABLES:

@@ -22,6 +22,7 @@ from seqrec_lib.reproduce.pairs import difference_in_words, paired
 from seqrec_lib.reproduce.questions import QUESTIONS, Question
 from seqrec_lib.reproduce.recorded import RESULTS_FOLDER, read_lines, recorded_runs
 from seqrec_lib.reproduce.run import TRIALS
+from seqrec_lib.reproduce.summary import in_short
 from seqrec_lib.reproduce.tables import REPRODUCED_TABLES, find_recipes
 
 _PRINTED = ("III", "IV", "V", "SSE-PT", "SSE-PT++", "baselines")  # a run counts where it is first
@@ -36,11 +37,24 @@ _ABOUT = {
 }
 
 
+_ELSEWHERE = """## Beauty and Steam
+
+Their files could not be had where these runs were made, so their rows say "not run here". With a
+network the same command fetches them from the authors' repository, checks them by SHA-256 and by
+the counts of Table II, and runs the row:
+
+    python -m seqrec_lib.reproduce III --rows beauty
+    python -m seqrec_lib.reproduce III --rows steam
+
+It says first how long that will take on the machine at hand."""
+
+
 def page(results: Path = RESULTS_FOLDER) -> str:
     """The page in Markdown. Raises LookupError where a record is not complete."""
-    parts = [_opening(results)]
+    parts = [_opening(results), in_short(results)]
     for table, about in _ABOUT.items():
         parts.append(f"## {about}\n\n{_table(compare_with_paper(table, results))}")
+    parts.append(_ELSEWHERE)
     parts.append("## Questions\n\n" + "\n\n".join(_question(q, results) for q in QUESTIONS))
     parts += [_strangers(results), _trials(results), _looks(), _deviations()]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -219,7 +233,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m seqrec_lib.reproduce.page", description=__doc__
     )
-    parser.add_argument("--results", type=Path, default=RESULTS_FOLDER)
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS_FOLDER, help="default: data/results"
+    )
     results = parser.parse_args(arguments).results
     (results / "README.md").write_text(page(results), encoding="utf-8")
 

@@ -12,20 +12,28 @@ from seqrec_lib.reproduce.recorded import RESULTS_FOLDER, recorded_ranks, record
 
 
 def paired(a: Recipe, b: Recipe, protocol: str, results: Path = RESULTS_FOLDER) -> str:
-    """The difference a - b of NDCG@10 in words: the mean over users, and its 95% interval.
+    """`difference` in words; "" where nothing is recorded of one of them."""
+    found = difference(a, b, protocol, results)
+    return "" if found is None else difference_in_words(*found)
+
+
+def difference(
+    a: Recipe, b: Recipe, protocol: str, results: Path = RESULTS_FOLDER
+) -> tuple[float, float, float] | None:
+    """The difference a - b of NDCG@10: the mean over users, and its 95% interval (low, high).
 
     Each user's value is the mean over all recorded seeds of a row, so that no pair of seeds is
-    chosen. The interval is over users; how far seeds spread is in the tables. "" where nothing is
-    recorded of one of them.
+    chosen. The interval is over users; how far seeds spread is in the tables. None where nothing
+    is recorded of one of them.
 
     protocol: "sampled" or "full", see `recorded_ranks`.
     """
     values = [_by_user(recipe, protocol, results) for recipe in (a, b)]
     if values[0] is None or values[1] is None:
-        return ""
-    difference = values[0] - values[1]
-    mean, error = difference.mean(), 1.96 * difference.std(ddof=1) / np.sqrt(len(difference))
-    return difference_in_words(mean, mean - error, mean + error)
+        return None
+    each = values[0] - values[1]
+    mean, error = float(each.mean()), 1.96 * float(each.std(ddof=1)) / len(each) ** 0.5
+    return mean, mean - error, mean + error
 
 
 def difference_in_words(mean: float, low: float, high: float) -> str:

@@ -58,7 +58,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m seqrec_lib.reproduce.protocols_table", description=__doc__
     )
-    parser.add_argument("--dataset", default="ml-1m", choices=("ml-1m", "games"))
+    parser.add_argument(
+        "--dataset", default="ml-1m", choices=("ml-1m", "games"), help="default: ml-1m"
+    )
     parser.add_argument(
         "--run",
         nargs=2,
@@ -67,7 +69,9 @@ def main(arguments: list[str] | None = None) -> None:
         metavar=("NAME", "FILE"),
         help="recorded ranks, for example: --run SASRec data/results/ranks/V__n=50__1.csv.gz",
     )
-    parser.add_argument("--results", type=Path, default=Path("data/results"))
+    parser.add_argument(
+        "--results", type=Path, default=Path("data/results"), help="default: %(default)s"
+    )
     chosen = parser.parse_args(arguments)
     runs = {name: Path(path) for name, path in chosen.run}
     for path in runs.values():

@@ -135,8 +135,12 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("label", help="for example III__ml-1m__1")
     parser.add_argument("name", help="for example sasrec-ml-1m")
-    parser.add_argument("--results", type=Path, default=Path("data/results"))
-    parser.add_argument("--work", type=Path, default=Path("build/runs"))
+    parser.add_argument(
+        "--results", type=Path, default=Path("data/results"), help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/runs"), help="of its weights; default: %(default)s"
+    )
     parser.add_argument("--folder", type=Path, default=FOLDER, help="default: data/checkpoints")
     chosen = parser.parse_args(arguments)
     try:

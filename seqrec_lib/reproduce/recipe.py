@@ -12,7 +12,9 @@ from seqrec_lib.reproduce.published import Cell, published_value
 from seqrec_lib.training.losses import BCE, Loss
 from seqrec_lib.training.sse import SSE
 
-PRINTED_AS = {"ml-1m": "ML-1M", "games": "Games"}  # the papers' names of the data sets
+# The papers' names of the data sets
+PRINTED_AS = {"ml-1m": "ML-1M", "games": "Games", "beauty": "Beauty", "steam": "Steam"}
+NOT_RUN_HERE = ("beauty", "steam")  # their files could not be had; whoever has them runs the rows
 SHOWN_AS = {**PRINTED_AS, "ml-1m-in-time": "ML-1M, split in time"}  # and of ours
 
 

@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 
 from seqrec_lib.common.places import recorded_folder
+from seqrec_lib.data.paper_files import PAPER_FILES
 from seqrec_lib.evaluation.ranks import Ranks
 from seqrec_lib.reproduce.recipe import Recipe
 from seqrec_lib.reproduce.tables import RECIPES
 
 RESULTS_FOLDER = recorded_folder("results")
 FILES = {"curves": ".csv", "ranks": ".csv.gz"}  # what a run has beside its line, and how it ends
-_ITEMS = {"ml-1m": 3416, "ml-1m-in-time": 3416, "games": 23715}
+_ITEMS = {"ml-1m": 3416, "ml-1m-in-time": 3416}
+_ITEMS |= {name: file.items for name, file in PAPER_FILES.items()}
 
 
 def run_label(recipe: Recipe, seed: int) -> str:

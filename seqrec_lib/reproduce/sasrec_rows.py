@@ -7,7 +7,8 @@ from typing import Any
 from seqrec_lib.reproduce.recipe import PRINTED_AS, Recipe
 
 # Maximum length and dropout of each data set (section IV-C)
-_LENGTH_AND_DROPOUT = {"ml-1m": (200, 0.2), "games": (50, 0.5)}
+_SPARSE = (50, 0.5)
+_LENGTH_AND_DROPOUT = {"ml-1m": (200, 0.2), "games": _SPARSE, "beauty": _SPARSE, "steam": _SPARSE}
 
 
 def sasrec_model(dataset: str, **changes: Any) -> dict[str, Any]:

@@ -28,8 +28,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m seqrec_lib.reproduce.strangers", description=__doc__
     )
-    parser.add_argument("--name", default="ssept-ml-1m", help="of the trained model")
-    parser.add_argument("--results", type=Path, default=RESULTS_FOLDER)
+    parser.add_argument(
+        "--name", default="ssept-ml-1m", help="of the trained model; default: %(default)s"
+    )
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS_FOLDER, help="default: data/results"
+    )
     chosen = parser.parse_args(arguments)
     dataset = load_dataset("ml-1m")
     model, _ = load(chosen.name, dataset=dataset)

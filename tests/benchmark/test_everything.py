@@ -172,10 +172,14 @@ def test_equal_numbers_are_found_equal_and_wrong_ones_wrong(place, monkeypatch):
     plain = [line for line in lines if line["way"] == "plain float32"]
     assert len(plain) == 8
     right = [torch.tensor(2.0), torch.ones(3), torch.full((3,), 1e-9)]
-    assert checks._error([torch.tensor(2.1), *right[1:]], right) == pytest.approx(0.05)
-    off = torch.tensor([1.0, 1.0, 1.2])
-    assert checks._error([right[0], off, right[2]], right) == pytest.approx(0.2, rel=1e-5)
-    assert checks._error([*right[:2], torch.full((3,), 5e-9)], right) < 1e-4  # rounding alone
+    for measured in (checks.largest, checks.length):
+        found = [torch.tensor(2.1), *right[1:]]
+        assert checks._error(found, right, measured) == pytest.approx(0.05)
+        found = [*right[:2], torch.full((3,), 5e-9)]
+        assert checks._error(found, right, measured) < 1e-4  # rounding alone
+    off = [right[0], torch.tensor([1.0, 1.0, 1.2]), right[2]]
+    assert checks._error(off, right, checks.largest) == pytest.approx(0.2, rel=1e-5)
+    assert checks._error(off, right, checks.length) == pytest.approx(0.2 / 3**0.5, rel=1e-5)
 
 
 def test_a_resumed_run_is_the_same(place):

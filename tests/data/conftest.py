@@ -1,8 +1,10 @@
 """What several tests of the data share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from loopback import Host, serving
 
 from seqrec_lib.data import download
 
@@ -20,3 +22,10 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(download, "_download", down)
     return cache
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """A server of the test's own."""
+    with serving() as state:
+        yield state

@@ -92,6 +92,7 @@ def test_whatever_turns_into_a_table() -> None:
     ("ids", "message"),
     [
         ([1.5, 2.0, 3.0, 4.0, 5.0], "column 'item' holds 1.5, which is not whole"),
+        ([1.0, float("inf"), 3.0, 4.0, 5.0], "column 'item' holds inf, which is not whole"),
         ([2.0**53, 1.0, 2.0, 3.0, 4.0], "which is a float64 that has lost digits"),
         (["1.23457E+12", "a", "b", "c", "d"], r"holds '1.23457E\+12': a spreadsheet has rounded"),
         (["a", "b", "c", "d", "4,5E+08"], r"holds '4,5E\+08': a spreadsheet"),

@@ -2,14 +2,14 @@
 
 import hashlib
 import io
-import threading
+import stat
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from loopback import Host
 
 from seqrec_lib.data import download
 
@@ -18,42 +18,6 @@ GOOD = {
     f"{NAME}/ratings.dat": b"1::1::5::978300760\n",
     f"{NAME}/movies.dat": b"1::A (1990)::Drama\n",
 }
-
-
-class Host:
-    """What the server answers with: `body`, of which only `sent` bytes arrive."""
-
-    def __init__(self) -> None:
-        self.body = b""
-        self.sent: int | None = None
-        self.status = 200
-        self.requests = 0
-        self.address = ""
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    state = Host()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.requests += 1
-            self.send_response(state.status)
-            self.send_header("Content-Length", str(len(state.body)))
-            self.end_headers()
-            self.wfile.write(state.body[: state.sent])
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    state.address = f"http://127.0.0.1:{server.server_port}"
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture(autouse=True)
@@ -235,6 +199,25 @@ def test_one_file_from_each_place(
     assert fetched() == b"from the variable"
     (tmp_path / "Video.txt").write_bytes(b"from the path")
     assert fetched(tmp_path) == fetched(tmp_path / "Video.txt") == b"from the path"
+
+
+def test_what_one_user_downloads_another_may_read(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class shares one cache: each file has the rights that a plain new file has there."""
+    plain = tmp_path / "plain"
+    plain.touch()
+    (tmp_path / "folder").mkdir()
+    _offer(host, monkeypatch, _zip(GOOD))
+    _locate(host, tmp_path / "cache")
+    host.body = b"1 2\n"
+    sum_of_it = hashlib.sha256(host.body).hexdigest()
+    download.fetch_file("V.txt", host.address, sum_of_it, "games", cache=tmp_path / "cache")
+    found = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "cache").rglob("*")}
+    assert len(found) == 5
+    for path, rights in found.items():
+        like = tmp_path / "folder" if path.is_dir() else plain
+        assert rights == stat.S_IMODE(like.stat().st_mode), path
 
 
 def test_one_file_truncated_wrong_or_absent(host: Host, tmp_path: Path) -> None:

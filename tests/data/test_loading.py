@@ -1,13 +1,18 @@
 """Data sets by name: releases, the papers' file, the sample, files, and what is said if none."""
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from loopback import Host
 
+from seqrec_lib.data import paper_files
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.download import DataMissingError
 from seqrec_lib.data.loading import load_dataset, load_for_notebook
 from seqrec_lib.data.movielens import load_movielens
+from seqrec_lib.data.paper_files import PAPER_FILES
 
 RATINGS = b"".join(b"%d::%d::5::%d\n" % (u, i, 10 * i) for u in (1, 2, 3, 4, 5) for i in (7, 8, 9))
 RELEASE = {"ratings.dat": RATINGS, "movies.dat": b"7::A (1990)::Drama\n8::B::Drama\n9::C::Drama\n"}
@@ -21,10 +26,14 @@ def _write(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def test_a_release_the_games_the_sample_and_a_file(
-    nowhere: Path, tmp_path: Path, sample_dataset: SASRecDataSet
+    nowhere: Path,
+    tmp_path: Path,
+    sample_dataset: SASRecDataSet,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _write(nowhere / "ml-1m", RELEASE)
     _write(nowhere / "amazon-games", {"Video.txt": b"1 3\n1 2\n1 1\n"})
+    _small(monkeypatch, "games", users=1, items=3)
     file = _write(tmp_path, {"own.txt": b"1 5 900\n1 6 800\n"}) / "own.txt"
     assert load_dataset("ml-1m").sequences.padded([1, 5]).tolist() == [[1, 2, 3]] * 2
     assert load_dataset("ml-1m").title(1, internal=True) == "A (1990)"
@@ -33,13 +42,51 @@ def test_a_release_the_games_the_sample_and_a_file(
     assert load_dataset(str(file)).sequences[1].tolist() == [6, 5]
 
 
-def test_the_path_is_looked_at_first(nowhere: Path, tmp_path: Path) -> None:
+def _small(monkeypatch: pytest.MonkeyPatch, name: str, users: int, items: int, **more: str) -> None:
+    """From now on a paper's file is this small."""
+    small = replace(PAPER_FILES[name], users=users, items=items, actions=0.0, **more)
+    monkeypatch.setitem(PAPER_FILES, name, small)
+
+
+def test_the_path_is_looked_at_first(
+    nowhere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _write(nowhere / "ml-1m", RELEASE)
     _write(tmp_path / "ml-1m", {**RELEASE, "ratings.dat": RATINGS[: len(RATINGS) // 5] * 5})
     _write(tmp_path, {"Video.txt": b"1 4\n"})
     assert load_dataset("ml-1m").usernum == 5
     assert load_dataset("ml-1m", tmp_path).usernum == 1
+    _small(monkeypatch, "games", users=1, items=4)
     assert load_dataset("games", tmp_path).itemnum == 4
+
+
+@pytest.mark.parametrize("name", ["games", "beauty", "steam"])
+def test_a_paper_s_file_is_downloaded_and_checked(
+    nowhere: Path, host: Host, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its sum on the way, and by Table II wherever it comes from."""
+    host.body = b"1 3\n1 2\n2 1\n"
+    file = PAPER_FILES[name].file
+    monkeypatch.setattr(paper_files, "AUTHORS", host.address)
+    _small(monkeypatch, name, users=2, items=3, sha256="0" * 64)
+    with pytest.raises(FileNotFoundError, match=rf"(?s){file} is not on this machine.*By hand"):
+        load_dataset(name)
+    _small(monkeypatch, name, 2, 3, sha256=hashlib.sha256(host.body).hexdigest())
+    assert load_dataset(name).sequences[1].tolist() == [3, 2]
+    assert host.paths[-1] == f"/{file}"
+    _small(monkeypatch, name, users=52_024, items=3)
+    with pytest.raises(ValueError, match=f"{file} is not the paper's: 2 users instead of 52,024"):
+        load_dataset(name)
+
+
+def test_the_counts_are_those_of_table_ii() -> None:
+    """Kang and McAuley 2018, typed from the paper."""
+    printed = {
+        "beauty": (52_024, 57_289, 0.4),
+        "games": (31_013, 23_715, 0.3),
+        "steam": (334_730, 13_047, 3.7),
+    }
+    assert {n: (f.users, f.items, f.actions) for n, f in PAPER_FILES.items()} == printed
 
 
 @pytest.mark.usefixtures("nowhere")

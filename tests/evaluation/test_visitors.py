@@ -62,8 +62,9 @@ def test_unknown_items_are_named_with_whose_history_they_are_in(shop, model):
     assert by_name(table) == by_name(known)
     with pytest.warns(UserWarning, match="skipped 1 users: 'Zoe'"):
         assert set(recommend(model, shop, users=["Zoe", "Ada"], unknown="skip")["user"]) == {"Ada"}
-    with pytest.warns(UserWarning, match="skipped 1 items"):
+    with pytest.warns(UserWarning, match="skipped 1") as said:  # the item, the empty history
         assert len(recommend(model, shop, histories=["B98"], unknown="skip")) == 0
+    assert ["items" in str(one.message) for one in said] == [True, False]
     with pytest.raises(ValueError, match="unknown='drop' must be one of 'raise', 'skip'"):
         recommend(model, shop, users="Ada", unknown="drop")
 

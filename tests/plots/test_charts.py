@@ -263,3 +263,9 @@ def test_attention_maps_say_where_the_last_position_looks():
 def test_what_does_not_fit_is_refused_by_name(call, named):
     with pytest.raises(ValueError, match=named):
         call()
+
+
+def test_epochs_have_whole_numbers_on_the_axis():
+    table = pd.DataFrame({"SASRec": [0.1, 0.2]}, index=pd.Index([2, 4], name="epoch"))
+    (axes,) = plots.lines(table, "NDCG@10").axes
+    assert all(tick == round(tick) for tick in axes.get_xticks())

@@ -1,5 +1,7 @@
 """The page of results is what the records say, and its numbers can be had by hand."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,6 +29,22 @@ def test_the_page_is_up_to_date(tmp_path):
     assert page() == TEXT, "run python -m seqrec_lib.reproduce.page"
     main(["--results", str(tmp_path)])
     assert "not run here" in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_is_said_in_short_is_so():
+    part = TEXT.split("## In short")[1].split("\n## ")[0]
+    interval = r"\| [+-][\d.]+ \(([+-][\d.]+) to ([+-][\d.]+)\) "
+    rows = {}
+    for line in part.splitlines():
+        if found := re.match(rf"\| (SASRec[^|]*?) {interval}{interval}", line):
+            low, high = ([float(found[i]) for i in pair] for pair in ((2, 4), (3, 5)))
+            rows[found[1]] = [(a > 0) - (b < 0) for a, b in zip(low, high, strict=True)]
+    assert rows == {  # ahead, not to be told apart, behind: among 100, among all
+        "SASRec, n = 50, MovieLens 1M": [1, -1],
+        "SASRec, n = 200, MovieLens 1M": [1, 0],
+        "SASRec, cross-entropy, n = 50, MovieLens 1M": [1, 1],
+        "SASRec, n = 50, Games": [1, -1],
+    }
 
 
 def test_every_recorded_run_is_on_it_with_its_verdict():

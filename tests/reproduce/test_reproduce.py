@@ -1,11 +1,17 @@
 """The command that reproduces tables: plans, runs, resumes, records once, and reads back."""
 
+import hashlib
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from loopback import serving
 
 from seqrec_lib.common.provenance import processor
+from seqrec_lib.data import download, paper_files
+from seqrec_lib.data.paper_files import PAPER_FILES
 from seqrec_lib.evaluation.baselines import Popularity
 from seqrec_lib.evaluation.metrics import summarise
 from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
@@ -51,11 +57,12 @@ def test_every_recipe_builds_its_model(recipe, sample_dataset):
 
 def test_paper_settings_by_hand():
     # SASRec Sec. IV-C: n = 200 and dropout 0.2 on ML-1M, 50 and 0.5 elsewhere; d = 50, two blocks
-    for row, n, dropout in (("ml-1m", 200, 0.2), ("games", 50, 0.5)):
+    lengths = (("ml-1m", 200, 0.2), ("games", 50, 0.5), ("beauty", 50, 0.5), ("steam", 50, 0.5))
+    for row, n, dropout in lengths:
         model = recipe_of("III", row).model
         assert (model["seq_max_len"], model["dropout_rate"]) == (n, dropout)
         assert (model["embedding_dim"], model["num_blocks"]) == (50, 2)
-    assert [r.paper for r in find_recipes("III")] == [0.5905, 0.5360]
+    assert [r.paper for r in find_recipes("III")] == [0.5905, 0.5360, 0.3219, 0.6306]
     assert recipe_of("IV", "games blocks=1").paper == 0.5408
     assert recipe_of("V", "n=500").paper == 0.596
     assert recipe_of("SSE-PT", "sse-pt n=200 50+100").paper == 0.6281
@@ -207,6 +214,35 @@ def test_baselines_are_counted_once_without_a_seed(shell, sample_dataset):
         assert value == pytest.approx(line[f"{protocol}_ndcg"], abs=1e-5)
     assert not list((shell.results / "curves").iterdir())
     assert "1 of 1 runs are recorded" in shell("baselines", "--rows", "ml-1m popularity")
+
+
+@pytest.mark.parametrize("name", ["beauty", "steam"])
+def test_a_data_set_that_is_not_here_is_downloaded_and_run(name, tmp_path, monkeypatch, capsys):
+    """The same command, on a made file that a server of the test's own holds."""
+    draws = np.random.default_rng(0)
+    items = [draws.choice(120, size=draws.integers(3, 9), replace=False) for _ in range(130)]
+    rows = [f"{user} {item + 1}\n" for user, some in enumerate(items, 1) for item in some]
+    known = PAPER_FILES[name]
+    monkeypatch.setattr(download, "default_cache", lambda given=None: tmp_path / "cache")
+    monkeypatch.delenv("SEQREC_DATA", raising=False)
+    folders = ["--results", str(tmp_path / "results"), "--work", str(tmp_path / "work")]
+    command = ["III", "--rows", name, "--seeds", "1", "--epochs", "1", *folders]
+    with serving() as host:
+        host.body = "".join(rows).encode()
+        monkeypatch.setattr(paper_files, "AUTHORS", host.address)
+        with pytest.raises(SystemExit, match="no data set of these rows can be had"):
+            reproduce.main(command)
+        assert f"1 runs on {name} are left out: {known.file} is not on" in capsys.readouterr().err
+        found = max(some.max() for some in items) + 1
+        made = replace(known, users=130, items=int(found), actions=0.0)
+        monkeypatch.setitem(
+            PAPER_FILES, name, replace(made, sha256=hashlib.sha256(host.body).hexdigest())
+        )
+        reproduce.main(command)
+    line = recorded_table("III", tmp_path / "results").iloc[0]
+    ranks = recorded_ranks(f"III__{name}__1", name, tmp_path / "results")["full"]
+    assert line["full_hr"] == pytest.approx((ranks.better < 10).mean(), abs=0.02)  # ties apart
+    assert len(ranks.users) == 130
 
 
 def test_rows_of_one_data_set_alone(shell):

@@ -260,7 +260,7 @@ def test_every_option_is_fixed_or_named_as_free():
         "batch_size": 64, "loss": "gbce", "sse": SSE(user=0.1), "seed": 2, "learning_rate": 0.1,
         "betas": (0.9, 0.98), "epsilon": 1e-8, "schedule": {2: 0.1}, "val_epoch": 1, "patience": 1,
         "engine": "padded", "precision": "bfloat16", "compiled": True, "tables": "sparse",
-        "attention": "fused", "captured": True,
+        "attention": "fused", "captured": True, "all_events": True,
     }  # fmt: skip
     assert set(others) == names - FREE
     for name, value in others.items():

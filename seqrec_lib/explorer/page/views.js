@@ -1,141 +1,112 @@
-// What is drawn from the model's numbers. Text reaches the page as text alone, never as HTML.
+// What is drawn as lists and sentences. Text reaches the page as text alone, never as HTML.
 "use strict";
 
+// An HTML element; `on…` attributes listen, and false, null and undefined leave an attribute out
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else if (value !== null && value !== false) made.setAttribute(key, value);
+    else if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
   }
   made.append(...children);
   return made;
 }
 
-function shape(name, attributes = {}, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
 const percent = (share) => (share < 0.0005 ? "<0.1%" : `${(100 * share).toFixed(1)}%`);
+const bold = (text) => element("b", {}, text);
 const shortened = (title, length) =>
-  title.length > length ? `${title.slice(0, length - 1)}…` : title;
+  title.length > length ? `${title.slice(0, length - 1).trimEnd()}…` : title;
 
-// The ranking as a list. before: Map of item → its rank before the last change
-function showRecommended(list, ranked, before, about) {
-  const top = ranked.length ? ranked[0].share : 1;
-  list.replaceChildren(...ranked.map(({ item, share }, i) => {
-    const was = before.get(item), by = was - (i + 1);
-    const moved = !before.size || by === 0 ? "" : was === undefined ? "new" : by > 0 ? `▲${by}` : `▼${-by}`;
-    return element("li", { class: "row", "data-item-id": item },
-      element("span", {}, `${i + 1}`),
-      element("span", {}, about.titles[item], element("span", { class: "genres" }, about.genres[item])),
-      element("span", { class: "share" }, percent(share)),
-      element("span", { class: "moved" }, moved),
-      element("span", { class: "bar", style: `background-size: ${(100 * share) / top}% 100%` }));
-  }));
+// One film of a list: a button that adds it to the history, a number, and a bar of length 0 to 1
+function filmRow({ title, genres = "", lead = "", number = "", part = 0, note = "", watch, ...rest }) {
+  return element("li", { class: "row", ...rest },
+    element("span", { class: "lead" }, lead),
+    element("button", { type: "button", class: "film", title: "add to the history", onclick: watch },
+      element("span", { class: "name" }, title), element("span", { class: "genres" }, genres)),
+    element("span", { class: "number" }, number, note),
+    element("span", { class: "bar", style: `--part: ${part.toFixed(4)}` }));
 }
 
-// What stood first at a position, and the rank of what came
-function showExpected(box, { position, title, masked, first, came }) {
-  const lines = [element("p", {}, `Position ${position}, after `, element("b", {}, title),
-    masked ? " (masked)" : "", ", the model expected:")];
-  lines.push(element("ol", {}, ...first.map(({ title: name, share }, i) =>
-    element("li", {}, `${i + 1}  ${name} (${percent(share)})`))));
-  lines.push(element("p", {}, came
-    ? element("span", {}, "What came: ", element("b", {}, came.title),
-      `, which it ranked ${came.rank} of ${came.of} (${percent(came.share)}).`)
-    : "What comes next is up to you: this is the last position."));
-  box.replaceChildren(...lines);
+// How an item moved between two lists of shares, one a probability for each item
+function movement(item, shares, before) {
+  if (!before) return "";
+  const was = rankOf(item, before), by = was - rankOf(item, shares);
+  const points = Math.round(1000 * (shares[item] - before[item])) / 10;
+  const [sign, said] = !before[item] || was > 10 ? ["new", "new in the ten"]
+    : by > 0 ? [`▲${by}`, `up ${by}`] : by < 0 ? [`▼${-by}`, `down ${-by}`] : ["=", "same rank"];
+  const change = `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(1)}`;
+  return element("span", { class: `moved ${sign === "new" ? "new" : by > 0 ? "up" : by < 0 ? "down" : ""}`,
+    "aria-label": `${said}, ${change} percentage points` }, `${sign} ${change}`);
 }
 
-// A table of attention: rows ask, columns answer
-function showMap(box, map, titles, selected) {
-  const T = titles.length, cell = Math.max(16, Math.min(44, 560 / T)), left = 200, top = 24;
-  const svg = shape("svg", { viewBox: `0 0 ${left + T * cell + 10} ${top + T * cell + 8}`,
-    width: left + T * cell + 10, role: "img", "aria-label": describe(map, titles) });
-  svg.append(shape("defs", {}, shape("pattern",
-    { id: "future", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-    shape("line", { x1: 0, y1: 0, x2: 0, y2: 6, stroke: "currentColor", "stroke-opacity": 0.35 }))));
-  titles.forEach((title, t) => {
-    const y = top + t * cell, label = shape("text", { x: left - 6, y: y + cell / 2 + 4, "text-anchor": "end" });
-    label.append(`${shortened(title, 22)}  ${t + 1}`);
-    if (t === selected) label.setAttribute("font-weight", "bold");
-    svg.append(label);
-    const head = shape("text", { x: left + (t + 0.5) * cell, y: top - 6, "text-anchor": "middle" });
-    head.append(`${t + 1}`);
-    svg.append(head);
-    for (let s = 0; s < T; s++) {
-      const style = s > t ? { fill: "url(#future)" } : { fill: "var(--blue)", "fill-opacity": map[t][s] };
-      const square = shape("rect", { x: left + s * cell, y, width: cell - 1, height: cell - 1,
-        stroke: "var(--line)", ...style });
-      square.append(shape("title", {}, s > t ? "the future: exactly 0"
-        : `${title} looks at ${titles[s]}: ${map[t][s].toFixed(3)}`));
-      svg.append(square);
-    }
-  });
-  box.replaceChildren(svg);
+// The ten best as a list whose rows slide from their old places to the new ones
+function showRecommended(list, { ten, shares, before, about, watch }) {
+  const tops = new Map(Array.from(list.children, (row) => [row.dataset.itemId, row.getBoundingClientRect().top]));
+  list.replaceChildren(...ten.map((item, i) => filmRow({ title: about.titles[item], genres: about.genres[item],
+    lead: i + 1, number: percent(shares[item]), part: shares[item] / shares[ten[0]],
+    note: movement(item, shares, before), watch: () => watch(item), "data-item-id": item })));
+  if (!before || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const slides = Array.from(list.children, (row) => [row, tops.get(row.dataset.itemId) - row.getBoundingClientRect().top]);
+  for (const [row, by] of slides) {
+    row.animate(Number.isNaN(by) ? [{ opacity: 0 }, { opacity: 1 }]
+      : [{ transform: `translateY(${by}px)` }, { transform: "none" }], { duration: 300, easing: "ease-out" });
+  }
 }
 
-function describe(map, titles) {
-  const T = titles.length;
-  if (!T) return "no attention: the history is empty";
-  const row = Array.from(map[T - 1]), best = row.indexOf(Math.max(...row));
-  return `Attention of ${T} positions. The last, ${titles[T - 1]}, looks most at ${titles[best]}: ` +
-    `${row[best].toFixed(2)}.`;
+// Which of the ten stayed, in a sentence
+function showStayed(box, ten, earlier, shares, about) {
+  if (!earlier.length) return box.replaceChildren();
+  const stayed = earlier.filter((item) => ten.includes(item)).length;
+  const gone = earlier.filter((item) => !ten.includes(item) && shares[item]).map((item) => about.titles[item]);
+  box.replaceChildren(bold(`${stayed} of the ten stayed.`), gone.length ? ` Gone: ${gone.slice(0, 3).join(" · ")}${gone.length > 3 ? ` and ${gone.length - 3} more` : ""}` : "");
 }
 
-// Arcs from one position to those that it looks at, as thick as their weights
-function showArcs(box, map, titles, selected) {
-  const T = titles.length, step = 34, left = 250, height = T * step + 10;
-  const svg = shape("svg", { viewBox: `0 0 640 ${height}`, width: 640, role: "img",
-    "aria-label": `${titles[selected]} looks at: ` + titles.slice(0, selected + 1)
-      .map((title, s) => `${title} ${map[selected][s].toFixed(2)}`).join(", ") });
-  titles.forEach((title, t) => {
-    const y = t * step + 22, label = shape("text", { x: left - 10, y: y + 4, "text-anchor": "end" });
-    label.append(`${shortened(title, 30)}  ${t + 1}`);
-    if (t === selected) label.setAttribute("font-weight", "bold");
-    svg.append(label, shape("circle", { cx: left, cy: y, r: 4, fill: "var(--blue)" }));
-    if (t > selected) return;
-    const from = selected * step + 22, bend = 40 + Math.abs(from - y) * 0.7 + (t === selected ? 10 : 0);
-    const path = t === selected
-      ? `M${left} ${y - 3} c ${bend} -14, ${bend} 20, 0 6`
-      : `M${left} ${from} C ${left + bend} ${from}, ${left + bend} ${y}, ${left} ${y}`;
-    svg.append(shape("path", { d: path, fill: "none", stroke: "var(--blue)", "stroke-opacity": 0.75,
-      "stroke-width": 0.4 + 12 * map[selected][t] }));
-    const note = shape("text", { x: 630, y: y + 4, "text-anchor": "end" });
-    note.append(map[selected][t].toFixed(2));
-    svg.append(note);
-  });
-  box.replaceChildren(svg);
-}
-
-// Attention beside influence: one line a film
-function showInfluence(box, titles, looked, lost, target) {
-  const most = Math.max(...lost.map((value) => Math.abs(value ?? 0)), 1e-9);
-  const head = element("tr", {}, element("th", {}, "film"), element("th", {}, "attention"),
-    element("th", {}, "influence"));
-  const lines = titles.map((title, t) => element("tr", {}, element("td", {}, title),
-    element("td", { class: "number" }, element("span",
-      { class: "meter attention", style: `width: ${4 * looked[t]}rem` }), ` ${looked[t].toFixed(2)}`),
-    element("td", { class: "number" }, lost[t] === undefined ? "…" : element("span", {},
-      element("span", { class: "meter influence", style: `width: ${(4 * Math.abs(lost[t])) / most}rem` }),
-      ` ${lost[t] < 0 ? "+" : "−"}${Math.abs(lost[t]).toFixed(2)}`))));
+// What the model put first at a position, and where it had ranked what came
+function showExpected(box, { title, first, shares, came, about, watch }) {
+  const lines = first.map((item, i) => filmRow({ title: about.titles[item], genres: item === came ? "this one came" : "",
+    lead: i + 1, number: percent(shares[item]), part: shares[item] / shares[first[0]], watch: () => watch(item) }));
+  const rank = came && rankOf(came, shares), all = shares.filter((share) => share > 0).length;
   box.replaceChildren(
-    element("p", {}, "Without it, ", element("b", {}, target), " has a log-probability that is lower (−) or higher (+) by:"),
-    element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines)));
+    element("p", {}, "After ", bold(title), " it expected:"),
+    element("ol", {}, ...lines),
+    came ? element("p", {}, "What came: ", bold(about.titles[came]), `, its choice number ${rank.toLocaleString("en")} of ` +
+      `${all.toLocaleString("en")}, at ${percent(shares[came])}.`)
+      : element("p", {}, "Nothing has come yet: this is the most recent one. Select an earlier one to see how well the model guessed."));
 }
 
-function showNear(list, near, about) {
-  list.replaceChildren(...near.map(({ item, cosine }) =>
-    element("li", {}, `${about.titles[item]} `, element("span", { class: "genres" },
-      `${about.genres[item]}  cosine ${cosine.toFixed(2)}`))));
+// near: [{item, cosine}], nearest first
+function showNear(box, title, near, about, watch) {
+  box.replaceChildren(element("p", {}, "Nearest to ", bold(title), ":"),
+    element("ol", {}, ...near.map(({ item, cosine }, i) => filmRow({ title: about.titles[item], genres: about.genres[item],
+      lead: i + 1, number: cosine.toFixed(2), part: Math.max(cosine, 0), watch: () => watch(item) }))));
 }
 
+// A user's vector: one bar a number, up for positive and down for negative ones
 function showVector(box, vector, name) {
   const top = Math.max(...vector.map(Math.abs), 1e-9);
-  box.setAttribute("aria-label", `the vector of ${name}: ${vector.length} numbers, largest ${top.toFixed(2)}`);
+  box.setAttribute("aria-label", `the vector of ${name}: ${vector.length} numbers, the largest of size ${top.toFixed(2)}`);
   box.replaceChildren(...Array.from(vector, (value) => element("span",
-    { style: `height: ${(50 * Math.abs(value)) / top}%; align-self: ${value < 0 ? "end" : "start"}` })));
+    { class: value < 0 ? "below" : "", style: `--part: ${Math.abs(value) / top}`, title: value.toFixed(3) })));
+}
+
+// Attention beside influence, a line for each film, the most recent one on top. Returns a function that fills in one influence:
+// by what factor the film's presence multiplies the probability of `target`.
+function showInfluence(box, titles, looked, target) {
+  const most = Math.max(...looked, 1e-9), cells = titles.map(() => element("td", { class: "number" }, "…"));
+  const table = element("table", {}, element("thead", {}, element("tr", {},
+    ...["", "attention", "influence"].map((name) => element("th", { scope: "col" }, name)))),
+  element("tbody", {}, ...titles.map((title, t) => element("tr", {}, element("th", { scope: "row" }, title),
+    element("td", { class: "number" }, element("span", { class: "meter looked", style: `--part: ${looked[t] / most}` }),
+      looked[t].toFixed(titles.length > 20 ? 3 : 2)), cells[t])).reverse()));
+  box.replaceChildren(element("p", {}, "How much of the probability of ", bold(target), " is owed to each?"),
+    element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "attention and influence of each" }, table));
+  let largest = 0.1; // of the logarithms so far: the longest bar
+  return (t, factor) => {
+    const size = Math.log(factor);
+    largest = Math.max(largest, Math.abs(size));
+    table.style.setProperty("--largest", largest);
+    const times = factor >= 1 ? `× ${factor.toFixed(2)}` : `÷ ${(1 / factor).toFixed(2)}`;
+    cells[t].replaceChildren(element("span", { class: `meter ${size < 0 ? "against" : "for"}`,
+      style: `--size: ${Math.abs(size)}` }), times);
+  };
 }

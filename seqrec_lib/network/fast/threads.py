@@ -107,7 +107,7 @@ class CoreThreads:
         Raises what `work` raised, when all threads have ended.
         """
         shares = [parts[place :: self.count] for place in range(min(self.count, len(parts)))]
-        if self._pool is None or self._process != os.getpid():
+        if not shares or self._pool is None or self._process != os.getpid():
             return [work(share) for share in shares]
         others = [self._pool.submit(work, share) for share in shares[1:]]
         return [work(shares[0]), *(other.result() for other in others)]
