@@ -13,6 +13,7 @@ from notebook_rules import (
     Rule,
     asserts,
     code_cells,
+    compared,
     entries,
     prose,
     python,
@@ -93,7 +94,7 @@ def ends_its_sections_with_a_check(notebook: dict) -> Iterator[str]:
         if not re.search(r"\*\*Check\b", text_of(cells)):
             yield f"section '{heading}' has no **Check**"
         code = [cell for cell in cells if cell["cell_type"] == "code"]
-        if not code or not (asserts(code[-1]) or source(code[-1]).startswith(MARK)):
+        if not code or not (asserts(code[-1]) or compared(code[-1])):
             yield f"the last code cell of section '{heading}' checks nothing"
 
 
@@ -145,9 +146,9 @@ def is_of_a_length_to_read(notebook: dict) -> Iterator[str]:
 
 
 def has_outputs_that_are_compared(notebook: dict) -> Iterator[str]:
-    marked = sum(source(cell).startswith(MARK) for cell in code_cells(notebook))
+    marked = sum(compared(cell) for cell in code_cells(notebook))
     if marked < MARKED:
-        yield f"{marked} code cells start with '{MARK}'; at least {MARKED} are wanted"
+        yield f"{marked} code cells are tagged {MARK!r}; at least {MARKED} are wanted"
 
 
 def writes_shapes_down(notebook: dict) -> Iterator[str]:
@@ -269,7 +270,7 @@ def solves_every_exercise(notebook: dict, solutions: dict) -> Iterator[str]:
     if list(solved) != list(range(1, tasks + 1)):
         yield f"the notebook has {tasks} exercises; solved, in this order, are {list(solved)}"
     for number, cells in solved.items():
-        if not any(asserts(cell) or source(cell).startswith(MARK) for cell in cells):
+        if not any(asserts(cell) or compared(cell) for cell in cells):
             yield f"the solution of exercise {number} has no check"
         if cells[-1]["cell_type"] != "markdown" or len(prose(cells[-1]).split()) < WORDS:
             yield f"the solution of exercise {number} does not end with what it shows"

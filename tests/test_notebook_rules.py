@@ -5,7 +5,7 @@ from functools import partial
 import notebook_rules as rules
 import pytest
 import series_rules as series
-from notebook_rules import MARK
+from notebook_rules import COMMENT, MARK, compared
 from series_rules import RULES_OF_A_LESSON, RULES_OF_THE_SERIES
 
 FIRST = """# Title
@@ -71,7 +71,7 @@ def good() -> dict:
     for number in range(1, 10):
         cells += [text(f"## {number} A section"), code("x = y.view(2, 3)  # (B, T)")]
         cells += [text("**What you should see:** 1 to 2."), text("**Check.** It is so.")]
-        cells.append(code(f"{MARK}\nassert x\nprint(1)"))
+        cells.append(code(f"{COMMENT}\nassert x\nprint(1)"))
     cells.append(text(LAST))
     for number, cell in enumerate((c for c in cells if c["cell_type"] == "code"), 1):
         cell["execution_count"] = number
@@ -274,7 +274,7 @@ spoil_by_words(
 spoil_by_words(
     series.ends_its_sections_with_a_check,
     ("**Check.** ", ""),
-    (f"{MARK}\nassert x\n", ""),
+    (f"{COMMENT}\nassert x\n", ""),
     ("## 9 A section", "## 9 A section\n\n## 10 Another"),
 )
 spoil_by_words(series.says_what_to_see, ("**What you should see:**", "It is"))
@@ -411,3 +411,9 @@ def test_a_solution_must_check_itself_and_say_what_it_shows(old, new):
     solutions = solved(1, 2, 3)
     replace(solutions, old, new)
     assert len(list(series.solves_every_exercise(good(), solutions))) == 3
+
+
+def test_a_tag_or_a_comment_has_an_output_compared():
+    assert compared(code("print(1)", MARK))
+    assert compared(code(f"{COMMENT}\nprint(1)"))
+    assert not compared(code("print(1)", "parameters"))

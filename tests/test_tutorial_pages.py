@@ -1,5 +1,6 @@
 """`make tutorial`: what it runs, what it writes, and that its pages need no network."""
 
+import base64
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import browser
 import nbformat
 import pytest
 from html_page import fetched_by, mathml, notebook_page, title_and_summary
@@ -14,6 +16,8 @@ from index_page import MAP
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from pages import navigation
 from run_notebooks import find_notebooks
+
+from seqrec_lib.plots import drawing
 
 RUNNER = Path(__file__).resolve().parents[1] / "notebooks" / "tools" / "run_notebooks.py"
 
@@ -50,11 +54,13 @@ def test_styles_of_letters_do_not_depend_on_mathvariant(formula, letter):
     assert "mathvariant" not in text
 
 
-def test_function_names_keep_their_distance_from_a_letter_and_not_from_a_bracket():
+def test_function_names_keep_their_distance_from_letters_and_not_from_brackets():
     assert "mspace" in mathml(r"\log x", display=False)
     assert "mspace" in mathml(r"\log_2 x", display=False)
     assert "mspace" not in mathml(r"\log(x)", display=False)
     assert "mspace" not in mathml("a x", display=False)
+    assert mathml(r"p \log x", display=False).count("mspace") == 2
+    assert mathml(r"- \log x", display=False).count("mspace") == 1
 
 
 @pytest.mark.parametrize("formula", [r"\nosuch x", r"\frac{1}{", "a & b", r"\begin{tikzcd}x"])
@@ -269,11 +275,37 @@ def test_a_page_says_where_its_outputs_come_from(tutorial):
 
 def test_pages_lead_to_their_neighbours_lessons_and_solutions():
     names = ["00_a", "01_b", "02_c", "solutions/00_a", "solutions/01_b"]
-    links = {name: re.findall('href="([^"]*)"', navigation(names, name)) for name in names}
+    titles = {name: f"{name[-1].upper()} & more" for name in names}
+    links = {name: re.findall('href="([^"]*)"', navigation(names, name, titles)) for name in names}
+    assert ">← 00 A &amp; more</a>" in navigation(names, "01_b", titles)
     assert links["01_b"] == ["index.html", "00_a.html", "solutions/01_b.html", "02_c.html"]
     assert links["02_c"] == ["index.html", "01_b.html"]
     solved = ["../index.html", "../solutions/00_a.html", "../01_b.html"]
     assert links["solutions/01_b"] == solved
+
+
+def test_a_page_fits_a_phone_and_formulas_have_their_subscripts_below(tmp_path):
+    wide = "".join(f"<td>column {number}</td>" for number in range(30))
+    picture = drawing.Drawing(9, 3, "A wide figure.").png()
+    outputs = [
+        new_output("stream", text="a long line of output " * 20),
+        new_output("display_data", {"text/html": f"<table><tr>{wide}</tr></table>"}),
+        new_output("display_data", {"image/png": base64.b64encode(picture).decode()}),
+    ]
+    code = new_code_cell(f"x = [{'1, ' * 100}]", outputs=outputs)
+    file = tmp_path / "page.html"
+    file.write_text(page_of(new_markdown_cell("Of $x_t$:\n\n$$x_t = y$$"), code), encoding="utf-8")
+    with browser.window(width=390, dark=True) as page:
+        page.goto(file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        said = page.locator(".output_area pre").first
+        assert said.evaluate("e => e.scrollWidth <= e.clientWidth"), "printed lines do not wrap"
+        assert page.locator(".output_png img").evaluate("e => e.clientWidth") > 500, "a blur"
+        base, below = (
+            page.locator(f"msub > :nth-child({child})").first.bounding_box() for child in (1, 2)
+        )
+        assert below["y"] + below["height"] > base["y"] + base["height"] + 1
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(13, 17, 23)"
 
 
 def test_a_page_leaves_out_what_only_a_notebook_needs():

@@ -54,7 +54,7 @@ def mathml(formula: str, display: bool) -> str:
         if variant != "normal" and not element.tag.endswith("mtext"):
             del element.attrib["mathvariant"]
             element.text = "".join(styled_letter(c, variant) for c in element.text or "")
-        space_after_names(element)
+        space_around_names(element)
     return ElementTree.tostring(tree, encoding="unicode").replace(f' xmlns="{MATHML}"', "", 1)
 
 
@@ -71,15 +71,18 @@ def styled_letter(character: str, variant: str) -> str:
         return character
 
 
-def space_after_names(row: ElementTree.Element) -> None:
-    """Puts the thin space of TeX between the name of a function and its argument: log x."""
+def space_around_names(row: ElementTree.Element) -> None:
+    """Puts TeX's thin spaces around the name of a function: p log x, but log(x)."""
     if not row.tag.endswith(("mrow", "mtd")):
         return
-    for at, element in reversed(list(enumerate(row[:-1]))):
+    touching = [not element.tag.endswith(("mo", "mspace")) for element in row]
+    for at, element in reversed(list(enumerate(row))):
         base = element[0] if element.tag.endswith(("msub", "munder")) else element
-        named = base.tag.endswith("mi") and len(base.text or "") > 1
-        if named and not row[at + 1].tag.endswith(("mo", "mspace")):
-            row.insert(at + 1, ElementTree.Element(f"{{{MATHML}}}mspace", width="0.167em"))
+        if not (base.tag.endswith("mi") and len(base.text or "") > 1):
+            continue
+        for neighbour, place in ((at + 1, at + 1), (at - 1, at)):
+            if 0 <= neighbour < len(touching) and touching[neighbour]:
+                row.insert(place, ElementTree.Element(f"{{{MATHML}}}mspace", width="0.167em"))
 
 
 class PageRenderer(IPythonRenderer):

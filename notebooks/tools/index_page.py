@@ -59,7 +59,7 @@ def course_map(lessons: Mapping[str, Entry]) -> str:
                 'marker-end="url(#tip)"/>'
             )
         entry = lessons[number]
-        lines = textwrap.wrap(f"{number} {entry.title}", 17)[:2]
+        lines = textwrap.wrap(f"{number} {entry.title.partition(':')[0]}", 17)[:2]
         top = y + _HEIGHT / 2 + 4 - 7 * (len(lines) - 1)
         words = "".join(
             f'<tspan x="{x + _WIDTH / 2:g}" y="{top + 14 * at:g}">{html.escape(line)}</tspan>'

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -10,29 +12,37 @@ from html_page import data_of, notebook_page, title_and_summary
 from nbformat import NotebookNode
 
 
-def navigation(names: Sequence[str], name: str) -> str:
+def navigation(names: Sequence[str], name: str, titles: Mapping[str, str]) -> str:
     """Links from a page to the index, its lesson or solutions, the page before and the one after.
 
-    Lessons follow lessons, and solutions follow solutions.
+    Lessons follow lessons, and solutions follow solutions. titles: of the neighbours, by name.
     """
+
+    def link(other: str, text: str) -> str:
+        return f'<a href="{up}{other}.html">{html.escape(text)}</a>'
+
+    def label(other: str) -> str:
+        return f"{other.rpartition('/')[2][:2]} {titles[other]}"
+
     up = "../" * name.count("/")
     folder, _, own = name.rpartition("/")
     series = [other for other in names if other.rpartition("/")[0] == folder]
     at = series.index(name)
-    links = [f'<a href="{up}index.html">The course</a>']
+    links = [link("index", "The course")]
     if at > 0:
-        links.append(f'<a href="{up}{series[at - 1]}.html">← {_label(series[at - 1])}</a>')
+        links.append(link(series[at - 1], f"← {label(series[at - 1])}"))
     if folder and own in names:
-        links.append(f'<a href="{up}{own}.html">the lesson</a>')
+        links.append(link(own, "the lesson"))
     elif f"solutions/{name}" in names:
-        links.append(f'<a href="solutions/{name}.html">solutions</a>')
+        links.append(link(f"solutions/{name}", "solutions"))
     if at + 1 < len(series):
-        links.append(f'<a href="{up}{series[at + 1]}.html">{_label(series[at + 1])} →</a>')
+        links.append(link(series[at + 1], f"{label(series[at + 1])} →"))
     return "\n".join(links)
 
 
-def _label(name: str) -> str:
-    return name.rpartition("/")[2].replace("_", " ")
+@cache
+def _title(path: Path) -> str:
+    return title_and_summary(nbformat.read(path, as_version=4))[0]
 
 
 def write_pages(
@@ -49,7 +59,7 @@ def write_pages(
     Returns the name of the second one, or "". Raises ValueError as `notebook_page` does.
     """
     images, stem = (folder / name).parent, name.rsplit("/", 1)[-1]
-    links = navigation(names, name)
+    links = navigation(names, name, {other: _title(folder / f"{other}.ipynb") for other in names})
     target = out / f"{name}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     second = out / f"{name}.movielens.html"

@@ -109,7 +109,7 @@ class Finder:
         for kind, skipped in self._skipped.items():
             more = ", …" if len(skipped) > 3 else ""
             warnings.warn(
-                f"skipped {len(skipped):,} {kind}: {', '.join(skipped[:3])}{more}", stacklevel=4
+                f"skipped {len(skipped):,} {kind}: {', '.join(skipped[:3])}{more}", stacklevel=3
             )
 
 

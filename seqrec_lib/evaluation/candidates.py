@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,11 +61,9 @@ def sampled_candidates(
 
     Args:
         split: "test" or "valid". num_negatives: K.
-        exclude_valid: at test time, do not draw validation items, which the model is shown in the
-            history. The papers may draw them.
+        exclude_valid: at test time, do not draw validation items, which the papers may draw.
         replace: False: no negative comes twice for a user.
-        popularity_weighted: draw by how often an item occurs in training. Items that never do are
-            not drawn.
+        popularity_weighted: draw by how often an item occurs in training, if it does.
         exclude_seen: False: training items may be drawn, too; see `PersonalPopularity`.
         as_released: the rule of the authors' code to the letter: draws may hit the target, ties
             count in its favour, and at most 10,000 users are evaluated, drawn at random. The
@@ -72,7 +71,8 @@ def sampled_candidates(
 
     Raises:
         ValueError: unknown split; contradictory options; a user with too few items left to draw
-            from, who is named. Users with every item are left out, with a UserWarning.
+            from, who is named. A UserWarning says it where users with every item are left out, and
+            where there are fewer items than negatives.
     """
     num_negatives = positive("num_negatives", num_negatives)
     _check_options(exclude_valid, replace, popularity_weighted, as_released, exclude_seen)
@@ -84,6 +84,7 @@ def sampled_candidates(
     excluded = [] if as_released else [targets]
     unseen = _unseen(dataset, seen, excluded, replace, popularity_weighted)
     users, left_out = with_competitors(users, unseen.count(users))
+    _say_if_few(unseen.count(users), num_negatives, replace)
     how = {"replace": replace} if isinstance(unseen, WeightedComplement) else {}
     parts = users.split(_USERS_AT_ONCE)
     drawn = [unseen.draw(part, num_negatives, generator, **how) for part in parts]
@@ -111,6 +112,18 @@ def _check_options(
         raise ValueError(_NOT_AS_RELEASED)
     if exclude_valid and not exclude_seen:
         raise ValueError("exclude_valid=True contradicts exclude_seen=False: leave one of them out")
+
+
+def _say_if_few(counts: Tensor, num_negatives: int, replace: bool) -> None:
+    few = float(counts.double().median())
+    if replace and few < num_negatives:
+        warnings.warn(
+            f"{num_negatives} negatives are drawn from {few:.0f} items that a user has not had, so "
+            f"each comes {num_negatives / few:.0f} times, and a rank among them says little: rank "
+            "all items instead (full_ranks), or give a smaller num_negatives with replace=False",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _evaluated_users(targets: np.ndarray, as_released: bool, generator: torch.Generator) -> Tensor:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -337,3 +338,15 @@ def test_full_ranking_takes_no_more_memory_for_more_users():
         check=True,
     )
     assert float(done.stdout) < 400  # MiB
+
+
+def test_fewer_items_than_negatives_is_said():
+    """Eight items are left to each of the two: a hundred draws from them repeat each 12 times."""
+    data = SASRecDataSet.from_sequences({1: [1, 2, 3, 4], 2: [4, 3, 2, 1]}, itemnum=11)
+    with pytest.warns(UserWarning, match="100 negatives are drawn from 8 items .* 12 times"):
+        candidates = sampled_candidates(data)
+    assert all(len(set(row[1:].tolist())) <= 8 for row in candidates.items)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sampled_candidates(data, num_negatives=8, replace=False)
+        sampled_candidates(data, num_negatives=8)

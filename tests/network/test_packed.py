@@ -63,9 +63,12 @@ def test_exp_at_its_ends():
     assert values[3:].tolist() == [0.0] * 5
 
 
-@pytest.mark.parametrize("heads", [1, 2, 4])
-def test_attention_and_its_gradients_are_torchs(heads):
-    q, k, v, grad = (noise(N, 8, seed=seed) for seed in range(4))
+@pytest.mark.parametrize(("heads", "scale"), [(1, 1.0), (2, 1.0), (4, 1.0), (2, 1e5)])
+def test_attention_and_its_gradients_are_torchs(heads, scale):
+    """Also at scores of 1e10, between which float32 has steps of 1,024: the best key takes all, and
+    what reaches queries and keys is rounding, times a key or a query."""
+    sizes = (scale, scale, 1.0, 1.0)
+    q, k, v, grad = (size * noise(N, 8, seed=seed) for seed, size in enumerate(sizes))
     inputs = [x.requires_grad_() for x in (q, k, v)]
     out = rows(training=False).attention(q, k, v, heads, 0.5)
     mine = torch.autograd.grad(out, inputs, grad)
@@ -79,8 +82,8 @@ def test_attention_and_its_gradients_are_torchs(heads):
     expected = torch.cat(parts)
     theirs = torch.autograd.grad(expected, wide, grad.double())
     near(out.detach(), expected.detach(), 1e-6)
-    for a, b in zip(mine, theirs, strict=True):
-        near(a, b)
+    for a, b, size in zip(mine, theirs, sizes[:3], strict=True):
+        near(a, b, 1e-5 * size)
 
 
 def test_attention_takes_operands_that_are_not_contiguous():
@@ -92,15 +95,6 @@ def test_attention_takes_operands_that_are_not_contiguous():
         gradients.append(torch.autograd.grad(outs[-1], inputs, make(grad)))
     assert torch.equal(*outs)
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
-
-
-def test_attention_at_huge_scores_is_finite():
-    q, k, v = (scale * noise(N, 8, seed=seed) for seed, scale in enumerate((1e3, 1e3, 1.0)))
-    inputs = [x.requires_grad_() for x in (q, k, v)]
-    out = rows(training=False).attention(*inputs, 1, 0.0)
-    gradients = torch.autograd.grad(out.sum(), inputs)
-    assert bool(out.isfinite().all())
-    assert all(bool(g.isfinite().all()) for g in gradients)
 
 
 @pytest.mark.parametrize("heads", [1, 2])

@@ -16,7 +16,7 @@ def matrices(m, depth, n, turned, seed=0):
     return np.ascontiguousarray(a.T) if turned else a, b, out
 
 
-@pytest.mark.parametrize("vectors", range(1, 9))  # 1 to 3 side by side, and all that they add up to
+@pytest.mark.parametrize("vectors", range(1, 9))  # 1 to 4 side by side, and all that they add up to
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("add", [False, True])
 def test_a_product_is_numpys(vectors, turned, add):
@@ -49,16 +49,33 @@ def test_nothing_is_written_beside_the_product():
     assert (room[3 + ROWS :] == 7).all()
 
 
+def test_room_begins_at_a_line_of_the_cache():
+    for rows in range(1, 9):
+        place = product_kernels.room(rows, 7)
+        assert place.shape == (rows, 7)
+        assert place.ctypes.data % (4 * LANES) == 0
+        assert not place.any()
+
+
 def test_widths_are_rounded_up_to_whole_vectors():
     assert [padded(n) for n in (1, LANES, LANES + 1)] == [LANES, LANES, 2 * LANES]
 
 
-def test_copies_fill_what_is_beyond_with_zeros():
+@pytest.mark.parametrize("width", [1, LANES - 1, LANES, LANES + 1, 3 * LANES + 2])
+def test_copies_take_their_columns_and_leave_the_others_alone(width):
+    x = np.random.default_rng(0).standard_normal((9, width + 3)).astype(np.float32)
+    out = np.full((4, padded(width) + 1), 7, np.float32)
+    product_kernels.copy_rows(x, 2, 3, width, np.float32(3), out)
+    np.testing.assert_array_equal(out[:, :width], 3 * x[2:6, 3:])
+    assert (out[:, width:] == 7).all()
+    expected = x.copy()
+    expected[5:, 1 : 1 + width] = 2 * out[:, :width]
+    product_kernels.copy_back(out, 5, 1, width, np.float32(2), x)
+    np.testing.assert_array_equal(x, expected)
+
+
+def test_a_turned_copy_fills_what_is_beyond_with_zeros():
     x = np.arange(12, dtype=np.float32).reshape(3, 4)
     out = np.full((2, 5), np.nan, np.float32)
-    product_kernels.copy_rows(x, 1, 2, 2, np.float32(10), out)
-    assert out.tolist() == [[60, 70, 0, 0, 0], [100, 110, 0, 0, 0]]
     product_kernels.copy_turned(x, 1, 3, 2, np.float32(1), out)
     assert out.tolist() == [[6, 10, 0, 0, 0], [7, 11, 0, 0, 0]]
-    product_kernels.copy_back(out, 1, 1, 2, np.float32(2), x)
-    assert x.tolist() == [[0, 1, 2, 3], [4, 12, 20, 7], [8, 14, 22, 11]]

@@ -162,6 +162,23 @@ def test_sequences_longer_than_a_block_of_queries_are_the_same_step(make):
         same_step(model, run, BCE(), batch, negatives_for(batch, 1))
 
 
+def test_at_huge_scores_both_engines_have_the_textbooks_loss_and_finite_gradients(make):
+    """What a learning rate of 1 leaves behind: scores of 1e10, where one key takes it all, and
+    gradients are rounding, times a key."""
+    model = stirred(make(seq_max_len=40, attention_num_heads=2))
+    with torch.no_grad():
+        for block in model.encoder.enc_layers:
+            block.mha.Q.weight.mul_(3e5)
+            block.mha.K.weight.mul_(3e5)
+    batch = tiny.batch_of([40, 33, 5, 1], length=40)
+    negatives = negatives_for(batch, 1)
+    expected, _ = textbook_step(model, BCE(), batch, negatives)
+    for run in roads(model, BCE()):
+        with run:
+            assert float(run.step(batch, negatives)) == pytest.approx(float(expected), rel=1e-5)
+        assert all(bool(p.grad.isfinite().all()) for p in model.parameters())
+
+
 def test_a_batch_shorter_than_the_model_is_the_same_step(make):
     """The columns that are left out would be padding."""
     model = stirred(make())

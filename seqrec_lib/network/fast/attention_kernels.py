@@ -22,6 +22,7 @@ from seqrec_lib.network.fast.product_kernels import (
     copy_turned,
     padded,
     product,
+    room,
 )
 
 QUERY_BLOCK = 32
@@ -97,20 +98,23 @@ def _powers(p: Array, less: Array) -> None:
 
 
 @exact
-def _drop_scores(p: Array, seed: np.uint64, first: int, threshold: int, out: Array) -> None:
-    """out = p (keys, queries) without what is dropped; the byte of an element is fixed by seed."""
-    size = p.size
-    flat, kept = p.reshape(size), out.reshape(size)
+def _drop_scores(
+    p: Array, seed: np.uint64, first: int, threshold: int, words: Array, kept: Array
+) -> None:
+    """kept = flat p without what is dropped; the byte of an element is fixed by seed and first.
+
+    words: at least as many bytes as p has numbers.
+    """
+    size = p.shape[0]
     if threshold == 0:
         for j in range(size):
-            kept[j] = flat[j]
+            kept[j] = p[j]
         return
-    words = np.empty((size + 7) // 8, np.uint64)
-    random_bytes(seed, first, words)
+    random_bytes(seed, first, words[: (size + 7) // 8])
     draw = words.view(np.uint8)
     limit = np.uint8(threshold)
     for j in range(size):
-        kept[j] = flat[j] if draw[j] >= limit else np.float32(0)
+        kept[j] = p[j] if draw[j] >= limit else np.float32(0)
 
 
 @sums
@@ -154,20 +158,16 @@ def attention_forward(
     scale = np.float32(1 / np.sqrt(width))
     keep = np.float32(256.0 / (256 - threshold))
     longest = _longest(starts)
-    keys_of, values_of = (
-        np.empty((longest, wide), np.float32),
-        np.empty((longest, wide), np.float32),
-    )
-    asked = np.empty(width * QUERY_BLOCK, np.float32)
-    scores = np.empty(longest * QUERY_BLOCK, np.float32)
-    after = np.empty(longest * QUERY_BLOCK, np.float32)
-    result = np.empty((QUERY_BLOCK, wide), np.float32)
+    copies = room(2 * longest, wide).reshape(2, longest, wide)
+    asked, buffers = room(1, width * QUERY_BLOCK)[0], room(2, longest * QUERY_BLOCK)
+    result = room(QUERY_BLOCK, wide)
+    words = np.empty(longest * QUERY_BLOCK // 8, np.uint64)
     column = np.empty((2, QUERY_BLOCK), np.float32)
     for g in range(starts.shape[0] - 1):
         a, b = starts[g], starts[g + 1]
         for h in range(heads):
             c = h * width
-            ks, vs = keys_of[: b - a], values_of[: b - a]
+            ks, vs = copies[0, : b - a], copies[1, : b - a]
             copy_rows(k, a, c, width, ONE, ks)
             copy_rows(v, a, c, width, ONE, vs)
             for first in range(a, b, QUERY_BLOCK):
@@ -175,7 +175,8 @@ def attention_forward(
                 keys, queries = last - a, padded(last - first)
                 qs = asked[: width * queries].reshape(width, queries)
                 copy_turned(q, first, last, c, scale, qs)
-                p = scores[: keys * queries].reshape(keys, queries)
+                flat = buffers[0, : keys * queries]
+                p = flat.reshape(keys, queries)
                 product(ks[:keys], AS_IT_IS, qs, p, NEW)
                 _hide_future(p, first - a)
                 highest, total = column[0, :queries], column[1, :queries]
@@ -183,9 +184,9 @@ def attention_forward(
                 _powers(p, highest)
                 _column_sums(p, total)
                 if threshold > 0:
-                    kept = after[: keys * queries].reshape(keys, queries)
-                    _drop_scores(p, seed, (first * heads + h) << 20, threshold, kept)
-                    p = kept
+                    kept = buffers[1, : keys * queries]
+                    _drop_scores(flat, seed, (first * heads + h) << 20, threshold, words, kept)
+                    p = kept.reshape(keys, queries)
                 product(p, TURNED, vs[:keys], result[: last - first], NEW)
                 for i in range(last - first):
                     inverse = keep / total[i]
@@ -220,11 +221,10 @@ def attention_backward(
     scale = np.float32(1 / np.sqrt(width))
     keep = np.float32(256.0 / (256 - threshold))
     longest = _longest(starts)
-    copies = np.empty((5, longest, wide), np.float32)
-    asked = np.empty(width * QUERY_BLOCK, np.float32)
-    buffers = np.empty((3, longest * QUERY_BLOCK), np.float32)
-    qs, gs = np.empty((QUERY_BLOCK, wide), np.float32), np.empty((QUERY_BLOCK, wide), np.float32)
-    dqs = np.empty((QUERY_BLOCK, wide), np.float32)
+    copies = room(4 * longest, wide).reshape(4, longest, wide)
+    asked, buffers = room(1, width * QUERY_BLOCK)[0], room(3, longest * QUERY_BLOCK)
+    words = np.empty(longest * QUERY_BLOCK // 8, np.uint64)
+    qs, gs, dqs = room(QUERY_BLOCK, wide), room(QUERY_BLOCK, wide), room(QUERY_BLOCK, wide)
     column = np.zeros((2, QUERY_BLOCK), np.float32)
     for g in range(starts.shape[0] - 1):
         a, b = starts[g], starts[g + 1]
@@ -244,8 +244,8 @@ def attention_backward(
             for first in range(a, b, QUERY_BLOCK):
                 last = min(first + QUERY_BLOCK, b)
                 keys, queries = last - a, padded(last - first)
-                p = buffers[0, : keys * queries].reshape(keys, queries)
-                kept = buffers[1, : keys * queries].reshape(keys, queries)
+                flat, flat_kept = buffers[0, : keys * queries], buffers[1, : keys * queries]
+                p, kept = flat.reshape(keys, queries), flat_kept.reshape(keys, queries)
                 ds = buffers[2, : keys * queries].reshape(keys, queries)
                 turned = asked[: width * queries].reshape(width, queries)
                 norm, delta = column[0, :queries], column[1, :queries]
@@ -255,7 +255,7 @@ def attention_backward(
                 for i in range(last - first):  # assigning a slice takes a second to compile
                     norm[i] = log_sum[h, first + i]
                 _powers(p, norm)
-                _drop_scores(p, seed, (first * heads + h) << 20, threshold, kept)
+                _drop_scores(flat, seed, (first * heads + h) << 20, threshold, words, flat_kept)
                 _row_dots(grad, out, first, last, c, width, delta)
                 g_block, q_block = gs[: last - first], qs[: last - first]
                 copy_rows(grad, first, c, width, keep, g_block)

@@ -117,6 +117,22 @@ class Normalise(Function):
         return dx, dgamma, dbeta, None, None
 
 
+class Lookup(Function):
+    """table (P, D), ids (N,) → its rows (N, D). For each of them torch's gradient calls a BLAS."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, ids: np.ndarray) -> Tensor:
+        ctx.rest = (table.shape, ids)
+        return torch.embedding(table, torch.from_numpy(ids))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        shape, ids = ctx.rest
+        dtable = grads[0].new_zeros(shape)
+        kernels.lookup_backward(ids, array(grads[0]), dtable.numpy())
+        return dtable, None
+
+
 class Dropout(Function):
     """x (N, D), seed and threshold → (N, D)."""
 
@@ -150,7 +166,7 @@ class Linear(Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, *weights = ctx.saved_tensors
         dx = new(x)
-        dweights = [x.new_zeros(weight.shape) for weight in weights]
+        dweights = [new(weight) for weight in weights]
         dbiases = [x.new_zeros(len(weight)) for weight in weights]
         linear_kernels.linear_backward(
             array(x),
@@ -200,10 +216,8 @@ class FeedForward(Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, w1, w2, inner = ctx.saved_tensors
         threshold, seed, residual = ctx.rest
-        dx = new(x)
-        dw1, db1, dw2, db2 = (
-            x.new_zeros(shape) for shape in (w1.shape, len(w1), w2.shape, len(w2))
-        )
+        dx, dw1, dw2 = new(x), new(w1), new(w2)
+        db1, db2 = x.new_zeros(len(w1)), x.new_zeros(len(w2))
         linear_kernels.feed_forward_backward(
             array(x),
             array(w1),

@@ -114,6 +114,15 @@ def normalise_backward(
             dx[t, d] = r * (grad[t, d] * gamma[p, d] - first - xhat[d] * second)
 
 
+@exact
+def lookup_backward(ids: Array, grad: Array, dtable: Array) -> None:
+    """The gradient of the rows ids (N,) of a table from grad (N, D): adds to dtable, in order."""
+    for n in range(ids.shape[0]):
+        row = ids[n]
+        for d in range(grad.shape[1]):
+            dtable[row, d] += grad[n, d]
+
+
 @sums
 def dots(query: Array, table: Array, ids: Array, out: Array) -> None:
     """out[n, m] = query[n] · table[ids[n, m]]: query (N, D), table (I+1, D), ids and out (N, M)."""

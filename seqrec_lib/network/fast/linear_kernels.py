@@ -26,6 +26,7 @@ from seqrec_lib.network.fast.product_kernels import (
     copy_turned,
     padded,
     product,
+    room,
 )
 
 SLICE = 64  # rows: with a width of 50 an array of them takes 14 KB; a multiple of 8, see _bytes
@@ -41,7 +42,7 @@ def _bytes(seed: np.uint64, first: int, words: Array) -> None:
 def _whole(weight: Array, turned: bool) -> Array:
     """A copy of weight (C, D), or of its transpose, whose rows are `padded`."""
     rows, columns = (weight.shape[1], weight.shape[0]) if turned else weight.shape
-    out = np.empty((rows, padded(columns)), np.float32)
+    out = room(rows, padded(columns))
     if turned:
         copy_turned(weight, FIRST, weight.shape[0], FIRST, ONE, out)
     else:
@@ -73,10 +74,10 @@ def linear(
     Only the first `maps` of the tuples are looked at, so that one compiled form serves all numbers.
     """
     turned = [_whole(weights[i], TURNED) for i in range(maps)]
-    room = np.empty((min(SLICE, x.shape[0]), padded(weights[0].shape[0])), np.float32)
+    whole = room(min(SLICE, x.shape[0]), padded(weights[0].shape[0]))
     for first in range(0, x.shape[0], SLICE):
         last = min(first + SLICE, x.shape[0])
-        y = room[: last - first]
+        y = whole[: last - first]
         for i in range(maps):
             product(x[first:last], AS_IT_IS, turned[i], y, NEW)
             bias, out = biases[i], outs[i]
@@ -96,15 +97,15 @@ def linear_backward(
     dweights: tuple[Array, ...],
     dbiases: tuple[Array, ...],
 ) -> None:
-    """Gradients of ``linear`` from grads[i] (N, C): fills dx, adds to dweights and dbiases."""
+    """Gradients of ``linear`` from grads[i] (N, C): fills dx and dweights, adds to dbiases."""
     width, wide, hidden = x.shape[1], padded(x.shape[1]), weights[0].shape[0]
     rows = min(SLICE, x.shape[0])
-    xs_room, dx_room = np.empty((rows, wide), np.float32), np.empty((rows, wide), np.float32)
+    all_xs, all_dxs = room(rows, wide), room(rows, wide)
     whole = [_whole(weights[i], AS_IT_IS) for i in range(maps)]
-    totals = np.zeros((maps, hidden, wide), np.float32)
+    totals = room(maps * hidden, wide).reshape(maps, hidden, wide)
     for first in range(0, x.shape[0], SLICE):
         last = min(first + SLICE, x.shape[0])
-        xs, dxs = xs_room[: last - first], dx_room[: last - first]
+        xs, dxs = all_xs[: last - first], all_dxs[: last - first]
         copy_rows(x, first, FIRST, width, ONE, xs)
         for i in range(maps):
             g = grads[i][first:last]
@@ -180,8 +181,7 @@ def feed_forward(
     words = np.zeros(SLICE // 8 * max(width, hidden), np.uint64)
     draw = words.view(np.uint8)
     turned1, turned2 = _whole(w1, TURNED), _whole(w2, TURNED)
-    between = np.empty((rows, padded(hidden)), np.float32)
-    outer = np.empty((rows, padded(width)), np.float32)
+    between, outer = room(rows, padded(hidden)), room(rows, padded(width))
     for first in range(0, x.shape[0], SLICE):
         last = min(first + SLICE, x.shape[0])
         h, y = between[: last - first], outer[: last - first]
@@ -232,7 +232,7 @@ def feed_forward_backward(
     dw2: Array,
     db2: Array,
 ) -> None:
-    """Gradients of ``feed_forward`` from grad (N, D): fills dx, adds to the others.
+    """Gradients of ``feed_forward`` from grad (N, D): fills dx, dw1 and dw2, adds to db1 and db2.
 
     seed: of the second mask; the first one, and the ReLU's, are where ``inner`` is 0.
     """
@@ -242,15 +242,14 @@ def feed_forward_backward(
     keep = np.float32(256.0 / (256 - threshold))
     words = np.zeros(SLICE // 8 * width, np.uint64)
     draw = words.view(np.uint8)
-    room = np.zeros((3, rows, wide), np.float32)
-    inside = np.zeros((2, rows, wide_inside), np.float32)
+    outside = room(3 * rows, wide).reshape(3, rows, wide)
+    inside = room(2 * rows, wide_inside).reshape(2, rows, wide_inside)
     whole1, whole2 = _whole(w1, AS_IT_IS), _whole(w2, AS_IT_IS)
-    total1 = np.zeros((hidden, wide), np.float32)
-    total2 = np.zeros((width, wide_inside), np.float32)
+    total1, total2 = room(hidden, wide), room(width, wide_inside)
     for first in range(0, x.shape[0], SLICE):
         last = min(first + SLICE, x.shape[0])
         n = last - first
-        dy, xs, dxs = room[0, :n], room[1, :n], room[2, :n]
+        dy, xs, dxs = outside[0, :n], outside[1, :n], outside[2, :n]
         hs, dh = inside[0, :n], inside[1, :n]
         if threshold > 0:
             _bytes(seed, first * width, words)

@@ -20,6 +20,7 @@ from seqrec_lib.network.fast.gradients import (
     Dropout,
     FeedForward,
     Linear,
+    Lookup,
     Normalise,
     array,
     new,
@@ -75,7 +76,7 @@ class PackedRows(Rows):
 
     def by_position(self, weight: Tensor) -> Tensor:
         """See `Rows`: (n, D) → (N, D)."""
-        return torch.nn.functional.embedding(torch.from_numpy(self.place), weight)
+        return Lookup.apply(weight, self.place)
 
     def dropout(self, x: Tensor, rate: float) -> Tensor:
         """See `Rows`."""

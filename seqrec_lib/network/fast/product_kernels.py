@@ -3,7 +3,7 @@
 A BLAS is made for large matrices. Before it multiplies, it copies both operands into an order of
 its own, which pays where each number is used hundreds of times. A model's matrices are 50 wide, and
 a block of attention is 32 queries: there the copying takes as long as the arithmetic. Here nothing
-is copied. A *tile* of the result, 4 rows and up to 3 vectors of numbers wide, stays in the
+is copied. A *tile* of the result, 4 rows and up to `MOST` vectors of numbers wide, stays in the
 processor's registers while one step after another of the sum is added to it:
 
     for k in range(depth):
@@ -13,7 +13,8 @@ processor's registers while one step after another of the sum is added to it:
 Numba can't say "keep this in registers", so `_tile` writes these few instructions in the language
 of the compiler below it, LLVM. Goto and van de Geijn 2008 call it the micro-kernel and explain its
 shape: 12 vectors for the tile, 3 for the columns of b and 1 for the number fill the 16 registers of
-most processors.
+most processors. Those with the longest vectors, of 16 numbers, have 32 registers: a tile there is 4
+vectors wide, and there is always a sum to go on with while others wait for their last product.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ def _lanes() -> int:
 
 LANES = _lanes()
 ROWS = 4  # of a tile
+MOST = 4 if LANES == 16 else 3  # vectors of a tile
 _NUMBER, _INDEX = ir.FloatType(), ir.IntType(64)
-_VECTOR = ir.VectorType(_NUMBER, LANES)
+_VECTOR, _INDICES = ir.VectorType(_NUMBER, LANES), ir.VectorType(_INDEX, LANES)
 _ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
 # Of NumPy, since numba compiles a function once more for each constant of Python that it gets.
 AS_IT_IS, TURNED = np.bool_(False), np.bool_(True)
@@ -54,6 +56,15 @@ _FUSED = ("contract",)  # a product and a sum may be one instruction, rounded on
 def padded(width: int) -> int:
     """`width` rounded up to whole vectors: how wide b and the result of a product are."""
     return (width + LANES - 1) // LANES * LANES
+
+
+@exact
+def room(rows: int, columns: int) -> Array:
+    """Zeros (rows, columns), the first at an address where a vector fits a line of the cache: one
+    that lies across two lines takes twice as long to read."""
+    whole = np.zeros(rows * columns + LANES, np.float32)
+    first = -(whole.ctypes.data // 4) % LANES
+    return whole[first : first + rows * columns].reshape(rows, columns)
 
 
 def _tile(rows: int, vectors: int) -> Any:
@@ -140,14 +151,14 @@ def _vectors(builder: Any, numbers: Any, first: Any, count: int) -> list[Any]:
 
 def _everywhere(builder: Any, number: Any) -> Any:
     """A vector of one number."""
-    empty = ir.Constant(_VECTOR, ir.Undefined)
+    empty = ir.Constant(ir.VectorType(number.type, LANES), ir.Undefined)
     first = builder.insert_element(empty, number, ir.IntType(32)(0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
     return builder.shuffle_vector(first, empty, zeros)
 
 
-_four_by_three, _four_by_two, _four_by_one = (_tile(ROWS, vectors) for vectors in (3, 2, 1))
-_one_by_three, _one_by_two, _one_by_one = (_tile(1, vectors) for vectors in (3, 2, 1))
+_four_by_most, _four_by_two, _four_by_one = (_tile(ROWS, vectors) for vectors in (MOST, 2, 1))
+_one_by_most, _one_by_two, _one_by_one = (_tile(1, vectors) for vectors in (MOST, 2, 1))
 
 
 @exact
@@ -165,17 +176,19 @@ def product(a: Array, turned: bool, b: Array, out: Array, add: bool) -> None:
     j = 0
     while j < columns:
         left = (columns - j) // LANES
-        vectors = 3 if left == 3 or left > 4 else min(left, 2)  # 4 are two and two
+        vectors = (
+            MOST if left == MOST or left > 4 else min(left, 2)
+        )  # of 3 at most, 4 are two and two
         for i in range(0, whole, ROWS):
-            if vectors == 3:
-                _four_by_three(a, row, step, b, out, i, j, depth, add)
+            if vectors == MOST:
+                _four_by_most(a, row, step, b, out, i, j, depth, add)
             elif vectors == 2:
                 _four_by_two(a, row, step, b, out, i, j, depth, add)
             else:
                 _four_by_one(a, row, step, b, out, i, j, depth, add)
         for i in range(whole, rows):
-            if vectors == 3:
-                _one_by_three(a, row, step, b, out, i, j, depth, add)
+            if vectors == MOST:
+                _one_by_most(a, row, step, b, out, i, j, depth, add)
             elif vectors == 2:
                 _one_by_two(a, row, step, b, out, i, j, depth, add)
             else:
@@ -183,15 +196,84 @@ def product(a: Array, turned: bool, b: Array, out: Array, add: bool) -> None:
         j += vectors * LANES
 
 
+def _block_code(
+    typing: Any, x: Any, i: Any, j: Any, rows: Any, width: Any, scale: Any, out: Any, p: Any, q: Any
+) -> Any:
+    """A compiled ``_block(x, i, j, rows, width, scale, out, p, q)`` that copies a block of numbers.
+
+    out[p + r, q + d] = scale x[i + r, j + d] for r < rows, d < width; both contiguous matrices. A
+    row is so short that the compiler's own loop is over before it has got going.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        x, i, j, rows, width, scale, out, p, q = arguments
+        ends = []
+        for n, matrix, row, column in ((0, x, i, j), (6, out, p, q)):
+            matrix = context.make_array(signature.args[n])(context, builder, matrix)
+            step = builder.extract_value(matrix.shape, 1)
+            first = builder.gep(matrix.data, [builder.add(builder.mul(row, step), column)])
+            ends += [first, step]
+        builder.call(_block_function(builder.module), [*ends, rows, width, scale])
+        return context.get_dummy_value()
+
+    whole = types.int64
+    kinds = (x, whole, whole, whole, whole, types.float32, out, whole, whole)
+    return types.void(*kinds), code
+
+
+_block: Any = intrinsic(_block_code)
+
+
+def _block_function(module: Any) -> Any:
+    """The function of the compiler below that copies a block; it is written once into a module."""
+    name, numbers = "seqrec_block", _NUMBER.as_pointer()
+    if name in module.globals:
+        return module.globals[name]
+    kinds = (numbers, _INDEX, numbers, _INDEX, _INDEX, _INDEX, _NUMBER)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
+    function.linkage = "linkonce_odr"
+    function.attributes.add("noinline")
+    x, x_step, out, out_step, rows, width, scale = function.args
+    builder = ir.IRBuilder(function.append_basic_block())
+    lanes, factor = _INDEX(LANES), _everywhere(builder, scale)
+    vectors, left = builder.udiv(width, lanes), builder.urem(width, lanes)
+    part = builder.icmp_unsigned(  # the numbers of a row's last vector that belong to it
+        "<", ir.Constant(_INDICES, list(range(LANES))), _everywhere(builder, left)
+    )
+    load, store = _masked(module)
+    align = ir.IntType(32)(4)
+    with cgutils.for_range(builder, rows) as row:
+        source = builder.gep(x, [builder.mul(row.index, x_step)])
+        target = builder.gep(out, [builder.mul(row.index, out_step)])
+        with cgutils.for_range(builder, vectors) as vector:
+            first = builder.mul(vector.index, lanes)
+            (here,), (there,) = (_vectors(builder, m, first, 1) for m in (source, target))
+            builder.store(builder.fmul(builder.load(here, align=4), factor), there, align=4)
+        first = builder.mul(vectors, lanes)
+        (here,), (there,) = (_vectors(builder, m, first, 1) for m in (source, target))
+        last = builder.call(load, [here, align, part, _ZERO])
+        builder.call(store, [builder.fmul(last, factor), there, align, part])
+    builder.ret_void()
+    return function
+
+
+def _masked(module: Any) -> list[Any]:
+    """LLVM's functions that read and write the part of a vector whose bits are set in a mask."""
+    address, mask, align = _VECTOR.as_pointer(), ir.VectorType(ir.IntType(1), LANES), ir.IntType(32)
+    kinds = {
+        "load": ir.FunctionType(_VECTOR, (address, align, mask, _VECTOR)),
+        "store": ir.FunctionType(ir.VoidType(), (_VECTOR, address, align, mask)),
+    }
+    return [
+        cgutils.get_or_insert_function(module, kind, f"llvm.masked.{name}.v{LANES}f32.p0")
+        for name, kind in kinds.items()
+    ]
+
+
 @exact
 def copy_rows(x: Array, first: int, column: int, width: int, scale: np.float32, out: Array) -> None:
-    """out = scale x[first:, column:column + width], 0 in the columns that out has beyond."""
-    for i in range(out.shape[0]):
-        source, target = x[first + i, column : column + width], out[i]
-        for d in range(width):
-            target[d] = scale * source[d]
-        for d in range(width, target.shape[0]):
-            target[d] = np.float32(0)
+    """out = scale x[first:, column:column + width]; what out has beyond `width` stays."""
+    _block(x, first, column, out.shape[0], width, scale, out, 0, 0)
 
 
 @exact
@@ -212,7 +294,4 @@ def copy_turned(
 @exact
 def copy_back(x: Array, first: int, column: int, width: int, scale: np.float32, out: Array) -> None:
     """out[first:, column:column + width] = scale x, without the columns that x has beyond."""
-    for i in range(x.shape[0]):
-        source, target = x[i], out[first + i, column : column + width]
-        for d in range(width):
-            target[d] = scale * source[d]
+    _block(x, 0, 0, x.shape[0], width, scale, out, first, column)
