@@ -160,7 +160,9 @@ def fetch_file(
     try:
         with _scratch(home, file) as scratch:
             found = _retrieve(url, f"sha256:{sha256}", scratch / file)
-            return found.replace(home / file)
+            # a copy has the rights of any new file; pooch's is its owner's alone, and a class may
+            # share one cache
+            return Path(shutil.copyfile(found, scratch / "whole")).replace(home / file)
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
         looked = "\n".join(f"  - {place}" for place in tried)
         raise DataMissingError(

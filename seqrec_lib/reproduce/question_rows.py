@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from seqrec_lib.reproduce.recipe import Recipe
@@ -44,9 +45,15 @@ def _in_time() -> list[Recipe]:
         Recipe("questions", f"in time, {name}", dataset, epochs=0, baseline=name)
         for name in ("popularity", "item-knn", "markov-chain")
     ]
-    return counted + [
+    bce, other = (
         Recipe("questions", f"in time, {name}", dataset, model, _LOSSES[name], **_IN_TIME)
         for name in ("bce", "cross-entropy")
+    )
+    beside = (bce.table, bce.row)
+    return [
+        *(replace(recipe, beside=beside) for recipe in counted),
+        bce,
+        replace(other, beside=beside),
     ]
 
 

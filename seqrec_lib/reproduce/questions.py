@@ -81,6 +81,13 @@ QUESTIONS = (
             "in time, bce",
             "in time, cross-entropy",
         ),
+        answer="No. With one seed of each, 1,180 users and binary cross-entropy, SASRec is ahead "
+        "of the Markov chain and of item-kNN by both protocols: the chain, which leads among all "
+        "items when each user's last item is held out, is last here. Among all items the "
+        "difference to popularity is not clear: its interval over users holds zero. And the "
+        "order of the losses turns. Cross-entropy over all films, best by leave-one-out, is below "
+        "binary cross-entropy by both protocols, and validation falls after 20 to 50 epochs. "
+        "Five of the 3,416 films, and two of the targets, come only after the cut",
     ),
     Question(
         "Does the turn of order between the two protocols repeat on a second data set?",

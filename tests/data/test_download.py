@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import stat
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -198,6 +199,25 @@ def test_one_file_from_each_place(
     assert fetched() == b"from the variable"
     (tmp_path / "Video.txt").write_bytes(b"from the path")
     assert fetched(tmp_path) == fetched(tmp_path / "Video.txt") == b"from the path"
+
+
+def test_what_one_user_downloads_another_may_read(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class shares one cache: each file has the rights that a plain new file has there."""
+    plain = tmp_path / "plain"
+    plain.touch()
+    (tmp_path / "folder").mkdir()
+    _offer(host, monkeypatch, _zip(GOOD))
+    _locate(host, tmp_path / "cache")
+    host.body = b"1 2\n"
+    sum_of_it = hashlib.sha256(host.body).hexdigest()
+    download.fetch_file("V.txt", host.address, sum_of_it, "games", cache=tmp_path / "cache")
+    found = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "cache").rglob("*")}
+    assert len(found) == 5
+    for path, rights in found.items():
+        like = tmp_path / "folder" if path.is_dir() else plain
+        assert rights == stat.S_IMODE(like.stat().st_mode), path
 
 
 def test_one_file_truncated_wrong_or_absent(host: Host, tmp_path: Path) -> None:
