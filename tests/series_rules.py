@@ -23,7 +23,7 @@ from notebook_rules import (
     text_of,
 )
 
-LESSONS = {"00_start_here", "02_attention_from_scratch"}  # in the new form
+LESSONS = {"00_start_here", "02_attention_from_scratch", "03_sasrec"}  # in the new form
 CELLS = range(45, 86)  # of a notebook in the old form
 LESSON_CELLS = range(35, 61)
 TAKEAWAYS = range(3, 6)

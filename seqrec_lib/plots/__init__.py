@@ -21,7 +21,7 @@ from seqrec_lib.plots.charts import (
     lengths_and_popularity,
     lines,
 )
-from seqrec_lib.plots.diagrams import attention_mask, block, shift, split_cells, tie_orders
+from seqrec_lib.plots.diagrams import attention_mask, shift, split_cells, tie_orders, two_losses
 from seqrec_lib.plots.drawing import Drawing, short
 from seqrec_lib.plots.evaluation import curves, differences, order_change, split_in_time, spread
 from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, scatter, side_by_side
@@ -35,7 +35,6 @@ __all__ = [
     "added",
     "attention_maps",
     "attention_mask",
-    "block",
     "block_inside",
     "by_epoch",
     "curves",
@@ -72,5 +71,6 @@ __all__ = [
     "split_in_time",
     "spread",
     "tie_orders",
+    "two_losses",
     "windows",
 ]

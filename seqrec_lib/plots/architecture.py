@@ -129,12 +129,15 @@ def block_inside(title: str = "") -> Drawing:
     axes.plot([1.35, 0.5], [1.84, 1.84], color=GREEN, linewidth=1.6)
     _arrow(axes, (0.5, 1.84), (0.5, 2.14), GREEN)
     axes.text(1.45, 0.9, "keys and values\nfrom x itself", va="center", fontsize=9, color=GREEN)
-    for y, low, note in ((3.35, 1.2, "residual: + h"), (5.05, 3.35, "residual: + a")):
+    residuals = (
+        (3.35, 1.2, -0.94, -1.5, "residual: + h"),
+        (5.05, 3.62, 0.0, -1.25, "residual: + a"),
+    )
+    for y, low, start, out, note in residuals:
         axes.plot([0], [y], marker="o", markersize=15, color="white", markeredgecolor=INK, zorder=3)
         axes.text(0, y - 0.01, "+", ha="center", va="center", fontsize=12, zorder=4)
-        start = -0.94 if low == 1.2 else -0.12
-        axes.plot([start, -1.5, -1.5], [low, low, y], color="#B97F00", linewidth=2)
-        _arrow(axes, (-1.5, y), (-0.12, y), "#B97F00")
+        axes.plot([start, out, out], [low, low, y], color="#B97F00", linewidth=2)
+        _arrow(axes, (out, y), (-0.12, y), "#B97F00")
         axes.text(-1.6, (low + y) / 2, note, ha="right", va="center", fontsize=9, color="#8A5E00")
     _arrow(axes, (0, 3.04), (0, 3.22))
     _arrow(axes, (0, 3.48), (0, 3.96))

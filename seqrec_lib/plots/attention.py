@@ -275,14 +275,15 @@ def attention_maps(weights: Any, labels: Sequence[str], names: Sequence[str] = (
         raise ValueError(f"names has {len(names)} entries for {H} panels")
     said = [f"{names[h]}: {labels[maps[h, -1].argmax()]}" for h in range(H)]
     alt = f"Attention weights in {H} panels over {T} positions. The last position looks most at "
-    drawing = Drawing(2.2 + 2.6 * H, 1.2 + 0.34 * T, alt + "; ".join(said) + ".")
+    drawing = Drawing(1.8 + 2.6 * H, 1.9 + max(2.0, 0.34 * T), alt + "; ".join(said) + ".")
     for h in range(H):
         axes = drawing.add_subplot(1, H, h + 1)
         image = axes.imshow(maps[h], cmap=SCALE, vmin=0, vmax=1, interpolation="nearest")
         _hatch_the_future(axes, maps)
         axes.set_title(names[h], fontsize=10)
-        axes.set_xticks(range(T), labels, rotation=60, ha="right", fontsize=8)
-        axes.set_yticks(range(T), labels if h == 0 else [""] * T, fontsize=8)
+        axes.set_xticks(range(T), labels, rotation=60, ha="right", fontsize=9)
+        axes.set_yticks(range(T), labels if h == 0 else [""] * T, fontsize=9)
+        axes.set(xlabel="this film answers", ylabel="" if h else "this film asks")
         axes.tick_params(length=0)
     drawing.colorbar(image, ax=drawing.axes, label="weight", shrink=0.8)
     return drawing

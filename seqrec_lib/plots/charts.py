@@ -33,7 +33,7 @@ def learning_curves(
         alt += f" Validation {name}: from {values[0]:.3f} to {values[-1]:.3f}, "
         alt += f"best {values[best]:.3f} after epoch {epochs[best]}."
     alt += "".join(f" {name}: {at:.3f}." for name, at in (marks or {}).items())
-    drawing = Drawing(8.5 if known else 7 if marks else 5, 3.2, alt)
+    drawing = Drawing(7 if known or marks else 5, 3.2, alt)
     left = drawing.panel(2 if known else 1)
     left.plot(range(1, len(losses) + 1), losses, **(LINES[0] | {"marker": "."}))
     for name, at in (marks or {}).items():
@@ -42,8 +42,9 @@ def learning_curves(
             f"{name} ", (1, at), (0, 2), xycoords=left.get_yaxis_transform(),
             textcoords="offset points", ha="right", va="bottom", fontsize=9,
         )  # fmt: skip
-    left.set(xlabel="epoch", ylabel="training loss", title=title)
+    left.set(xlabel="epoch", ylabel="training loss", title="" if known else title)
     if known:
+        drawing.suptitle(title, fontsize=11)
         right = drawing.panel(2, 2)
         for style, (name, values) in zip(LINES, known.items(), strict=False):
             right.plot(epochs, values, label=name, **style)
@@ -75,9 +76,9 @@ def intervals(
     ]
     alt = f"{metric} by model, with intervals: {'; '.join(said)}."
     alt += f" {reference[0]}: {reference[1]:.3f}." if reference else ""
-    drawing = Drawing(8, 1.1 + 0.42 * len(table) + 0.3 * bool(title), alt)
+    drawing = Drawing(7, 1.1 + 0.42 * len(table) + 0.3 * bool(title), alt)
     axes = drawing.panel()
-    axes.set(title=title)
+    axes.set_title(title, fontsize=11)
     rows = np.arange(len(table))
     reach = np.maximum(np.stack([value - low, high - value]), 0)  # rounding may give -1e-17
     axes.errorbar(value, rows, xerr=reach, fmt="o", color=BLUE, ecolor=INK, capsize=4, markersize=7)
@@ -108,7 +109,7 @@ def lengths_and_popularity(lengths: Any, counts: Any, cut: int) -> Drawing:
     top = max(1, round(len(counts) / 10))
     share = float(counts[:top].sum() / counts.sum())
     drawing = Drawing(
-        9,
+        7,
         3.3,
         f"Left: histogram of {len(lengths):,} history lengths from {lengths.min():.0f} to "
         f"{lengths.max():,.0f}, median {np.median(lengths):.0f}; {longer:.0%} are longer than "
@@ -165,20 +166,27 @@ def lines(table: pd.DataFrame, ylabel: str, log_x: bool = False, title: str = ""
     return drawing
 
 
-def heatmap(values: Any, rows: str, columns: str, colour: str, first: int = 1) -> Drawing:
-    """A matrix (R, C) as shades, bright is high. rows, columns, colour: what these mean; first: the
-    number of the first row and column."""
+def heatmap(
+    values: Any, rows: str, columns: str, colour: str, first: int = 1, title: str = ""
+) -> Drawing:
+    """A matrix (R, C) as shades, bright is high.
+
+    rows, columns, colour: what these mean. first: the number of the first row and column. title:
+    what there is to see.
+    """
     matrix = numbers("values", values, dims=2)
     (R, C), (low, high) = matrix.shape, (matrix.min(), matrix.max())
     alt = f"{colour} of {R} {rows} (down) and {C} {columns} (across), {low:.2f} to {high:.2f}."
     if R == C and R > 2:
-        near, far = np.diag(matrix, 1).mean(), matrix[0, -1]
-        alt += f" Next to the diagonal the mean is {near:.2f}; in the far corner {far:.2f}."
+        part = -(-R // 5)  # a fifth, rounded up: one cell may be an exception
+        near, far = np.diag(matrix, 1).mean(), matrix[:part, -part:].mean()
+        alt += f" Mean next to the diagonal {near:.2f}, in the upper right corner {far:.2f}."
     drawing = Drawing(5.6, 4.4, alt)
     axes = drawing.add_subplot()
     extent = (first - 0.5, first + C - 0.5, first + R - 0.5, first - 0.5)
     image = axes.imshow(matrix, cmap=SCALE, extent=extent, interpolation="nearest")
     axes.set(xlabel=columns, ylabel=rows)
+    axes.set_title(title, fontsize=11, loc="left")
     axes.locator_params(integer=True)
     drawing.colorbar(image, ax=axes, label=colour)
     return drawing

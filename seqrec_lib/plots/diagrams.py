@@ -1,4 +1,4 @@
-"""Figures that explain: ties, the split, the shift of inputs and targets, the mask, the block."""
+"""Figures that explain: ties, the split, the shift of inputs and targets, the mask, two losses."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch, Rectangle
+from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
 
-from seqrec_lib.plots.drawing import BLUE, GREY, INK, PALE, Drawing, short, wrapped
+from seqrec_lib.plots.drawing import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    Drawing,
+    numbers,
+    short,
+    wrapped,
+)
 
 # Each also differs from the others in hatching, for readers and printers without colour.
 CELLS: dict[str, dict[str, Any]] = {
@@ -20,11 +30,13 @@ CELLS: dict[str, dict[str, Any]] = {
 }
 
 
-def tie_orders(orders: Mapping[str, Sequence[str]], moments: Sequence[int]) -> Drawing:
+def tie_orders(
+    orders: Mapping[str, Sequence[str]], moments: Sequence[int], title: str = ""
+) -> Drawing:
     """The same films in the order that each rule gives them; a line follows each film.
 
     orders: name of a rule → the same titles in its order. moments: (T,) the time of each position,
-    the same for every rule; positions of one moment share a band.
+    the same for every rule; positions of one moment share a band. title: what there is to see.
     """
     columns = [list(titles) for titles in orders.values()]
     first = columns[0]
@@ -38,18 +50,19 @@ def tie_orders(orders: Mapping[str, Sequence[str]], moments: Sequence[int]) -> D
     said = ", ".join(f"{rule} {n}" for rule, n in list(zip(orders, moved, strict=True))[1:])
     alt = f"{len(first)} films of one user, of {band.max() + 1} different moments, in the order of "
     alt += f"{len(columns)} tie rules. In another place than under {next(iter(orders))}: {said}."
-    drawing = Drawing(10, 0.8 + 0.3 * len(first), alt)
+    drawing = Drawing(7, 1.1 + 0.3 * len(first), alt)
     axes = drawing.sheet()
+    drawing.suptitle(title, fontsize=11)
     for group in range(band.max() + 1):
         places = np.flatnonzero(band == group)
         colour = "white" if group % 2 else "#EFEFEF"
         axes.axhspan(places[0] - 0.5, places[-1] + 0.5, color=colour)
-    half = 0.36  # of a column's width
+    half = 0.4  # of a column's width
     for at, titles in enumerate(columns):
-        for place, title in enumerate(titles):
-            axes.text(at, place, short(title, 34), ha="center", va="center", fontsize=8.5)
+        for place, film in enumerate(titles):
+            axes.text(at, place, short(film, 25), ha="center", va="center", fontsize=9)
             if at + 1 < len(columns):
-                there = columns[at + 1].index(title)
+                there = columns[at + 1].index(film)
                 colour, width = (GREY, 0.7) if there == place else (BLUE, 1.4)
                 ends = [at + half, at + 1 - half], [place, there]
                 axes.plot(*ends, color=colour, linewidth=width)
@@ -61,11 +74,15 @@ def tie_orders(orders: Mapping[str, Sequence[str]], moments: Sequence[int]) -> D
 
 
 def split_cells(
-    kinds: Sequence[Sequence[str]], names: Sequence[str], text: Sequence[Sequence[Any]]
+    kinds: Sequence[Sequence[str]],
+    names: Sequence[str],
+    text: Sequence[Sequence[Any]],
+    title: str = "",
 ) -> Drawing:
     """Histories as rows of cells that show what they are: padding, train, valid or test.
 
-    kinds: R rows of T names of `CELLS`. names: (R,) of the rows. text: (R, T) of the cells.
+    kinds: R rows of T names of `CELLS`. names: (R,) of the rows. text: (R, T) of the cells. title:
+    what there is to see.
     """
     cells = np.asarray(kinds, dtype=object)
     if cells.ndim != 2 or len(names) != len(cells):
@@ -79,8 +96,9 @@ def split_cells(
         said.append(f"{name}: {', '.join(counted)}")
     R, T = cells.shape
     alt = f"{R} histories as rows of {T} cells, from left to right. {'; '.join(said)}."
-    drawing = Drawing(9.5, 0.8 + 0.4 * R, alt)
+    drawing = Drawing(7, 1.1 + 0.45 * R, alt)
     axes = drawing.sheet()
+    axes.set_title(title, fontsize=11)
     for row, column in np.ndindex(R, T):
         kind = cells[row, column]
         place = (column - 0.47, row - 0.42)
@@ -88,7 +106,7 @@ def split_cells(
         colour = "white" if kind == "test" else INK
         back = {"facecolor": CELLS[kind]["facecolor"], "edgecolor": "none", "pad": 0.8}
         note = str(text[row][column])
-        axes.text(column, row, note, ha="center", va="center", fontsize=8, color=colour, bbox=back)
+        axes.text(column, row, note, ha="center", va="center", fontsize=9, color=colour, bbox=back)
     axes.set(xlim=(-0.6, T - 0.4), ylim=(R - 0.5, -0.5))
     axes.set_yticks(range(R), list(names))
     handles = [Patch(label=kind, **CELLS[kind]) for kind in shown]
@@ -108,16 +126,16 @@ def shift(inputs: Sequence[str], targets: Sequence[str]) -> Drawing:
     pairs = [f"after {a} comes {b}" for a, b in zip(inputs, targets, strict=True) if b]
     padded = sum(not title for title in targets)
     alt = f"{T} positions, {padded} of them padding. At the others: {'; '.join(pairs)}."
-    drawing = Drawing(1.0 + 1.35 * T, 2.7, alt)
+    drawing = Drawing(max(7.0, 1.0 + T), 2.5, alt)
     axes = drawing.sheet()
     for y, titles, kind in ((1.0, inputs, "train"), (0.0, targets, "valid")):
         for t, title in enumerate(titles):
             style = CELLS[kind] if title else CELLS["padding"]
             face = {k: v for k, v in style.items() if k != "hatch" or not title}
             axes.add_patch(Rectangle((t - 0.45, y - 0.2), 0.9, 0.4, linewidth=1, **face))
-            note = wrapped(title, 15) if title else "0"
+            note = wrapped(title, 13) if title else "0"
             back = {"facecolor": style["facecolor"], "edgecolor": "none", "pad": 1}
-            axes.text(t, y, note, ha="center", va="center", fontsize=8, bbox=back)
+            axes.text(t, y, note, ha="center", va="center", fontsize=9, bbox=back)
     for t in range(T):
         if targets[t]:
             axes.add_patch(_arrow((t, 0.78), (t, 0.22), BLUE))
@@ -125,7 +143,7 @@ def shift(inputs: Sequence[str], targets: Sequence[str]) -> Drawing:
             axes.plot([t - 0.45, t - 0.55], [0.8, 0.2], color=GREY, linewidth=1, linestyle=":")
     axes.set(xlim=(-0.6, T - 0.4), ylim=(-0.3, 1.3))
     axes.set_yticks([1.0, 0.0], ["input", "target"], fontweight="bold")
-    axes.set_xticks(range(T), [f"position {t + 1}" for t in range(T)], fontsize=8)
+    axes.set_xticks(range(T), [f"position {t + 1}" for t in range(T)], fontsize=9)
     return drawing
 
 
@@ -163,41 +181,53 @@ def attention_mask(allowed: Any, real: Sequence[bool], labels: Sequence[str]) ->
     return drawing
 
 
-def block(steps: Sequence[tuple[str, str]], skips: Sequence[tuple[int, int]]) -> Drawing:
-    """A stack of steps from the bottom up, with the shortcuts of the residual connections.
+def two_losses(scores: Any, labels: Sequence[str], target: int, negative: int) -> Drawing:
+    """Binary cross-entropy beside cross-entropy: whom each asks, and what the answer costs.
 
-    steps: (name, what it does), the first at the bottom. skips: (from, to) numbers of steps: the
-    output of step `from` is added to that of step `to`.
+    scores: (I,) of all films. labels: (I,) their titles. target: the row of the film that came
+    next. negative: the row of the one that was drawn. Raises ValueError where these do not fit.
     """
-    names = [name for name, _ in steps]
-    for a, b in skips:
-        if not 0 <= a < b < len(steps):
-            raise ValueError(
-                f"skip ({a}, {b}) must lead from a step to a later one of {len(steps)}"
-            )
-    said = ", then ".join(names)
-    added = "; ".join(f"the output of {names[a]} is added to that of {names[b]}" for a, b in skips)
-    drawing = Drawing(
-        7.5, 0.5 + 0.72 * len(steps), f"From the bottom up: {said}. Shortcuts: {added}."
-    )
-    axes = drawing.sheet()
-    for y, (name, note) in enumerate(steps):
-        face = "#BBD9EC" if y not in (0, len(steps) - 1) else "white"
-        box = FancyBboxPatch(
-            (0, y - 0.26), 2.4, 0.52, boxstyle="round,pad=0.02", facecolor=face, edgecolor=INK
+    logits = numbers("scores", scores)
+    rows = len(labels)
+    if logits.shape != (rows,) or target == negative or not {target, negative} <= {*range(rows)}:
+        raise ValueError(
+            f"target {target} and negative {negative} must be two rows of {rows} labels, "
+            f"and scores, {logits.shape}, one number for each"
         )
-        axes.add_patch(box)
-        axes.text(1.2, y, name, ha="center", va="center", fontsize=10, fontweight="bold")
-        axes.text(3.3, y, note, ha="left", va="center", fontsize=9)
-        if y:
-            axes.add_patch(_arrow((1.2, y - 0.72), (1.2, y - 0.28), INK))
-    for nth, (a, b) in enumerate(skips):
-        x, colour, low, high = 2.65 + 0.2 * nth, "#B97F00", a + 0.6, b + 0.43
-        axes.plot([1.2, x, x, 1.5], [low, low, high, high], color=colour, linewidth=2)
-        axes.add_patch(_arrow((1.6, high), (1.32, high), colour))
-        axes.plot([1.2], [high], marker="o", markersize=15, color="white", markeredgecolor=INK)
-        axes.text(1.2, high - 0.01, "+", ha="center", va="center", fontsize=12)
-    axes.set(xlim=(-0.1, 8.2), ylim=(-0.5, len(steps) - 0.4))
+    yes = 1 / (1 + np.exp(-logits))  # (I,), each film by itself
+    share = np.exp(logits - logits.max())
+    share /= share.sum()  # (I,), all films together
+    first, second = -np.log(yes[target]), -np.log(1 - yes[negative])
+    both, all_films = first + second, -np.log(share[target])
+    alt = f"Next came {labels[target]}. Binary cross-entropy asks whether it came next, "
+    alt += f"{yes[target]:.2f}, and whether {labels[negative]} did, {yes[negative]:.2f}: a loss of "
+    alt += f"{both:.2f}. Cross-entropy shares 1 among all {rows} films and gives "
+    alt += f"{labels[target]} {share[target]:.2f}: a loss of {all_films:.2f}."
+    drawing = Drawing(7, 1.5 + 0.42 * rows, alt)
+    titles = (
+        f"BCE asks about two films\nloss {both:.2f}",
+        f"cross-entropy about all\nloss {all_films:.2f}",
+    )
+    for at, (title, values) in enumerate(zip(titles, (yes, share), strict=True), 1):
+        axes = drawing.panel(2, at)
+        asked = [target, negative] if at == 1 else range(rows)
+        colours = [BLUE if row == target else ORANGE if row == negative else GREY for row in asked]
+        axes.barh(asked, values[list(asked)], 0.6, color=colours)
+        for row in range(rows):
+            note, x = f"{values[row]:.2f}", values[row]
+            if row not in asked:
+                note, x = "not asked", 0.0
+            elif row == target:
+                note += f", costs {first if at == 1 else all_films:.2f}"
+            elif at == 1:
+                note += f", costs {second:.2f}"
+            axes.text(x + 0.02, row, note, va="center", fontsize=9)
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set(xlim=(0, 1.45), ylim=(rows - 0.5, -0.5), xticks=[0, 0.5, 1])
+        axes.set_xlabel("probability that it came next", fontsize=9)
+        films = [short(label, 24) if at == 1 else "" for label in labels]
+        axes.set_yticks(range(rows), films, fontsize=10)
+        axes.tick_params(axis="y", length=0)
     return drawing
 
 

@@ -29,11 +29,12 @@ _ROLES: dict[str, dict[str, Any]] = {
 }
 
 
-def order_change(table: pd.DataFrame, metric: str) -> Drawing:
+def order_change(table: pd.DataFrame, metric: str, title: str = "") -> Drawing:
     """Models by rank under each of several protocols; a line follows each model.
 
     table: indexed by model, one column per protocol with the value of `metric`, higher is better.
-    Lines of models that swap ranks with another one are orange and solid, the others grey.
+    Lines of models that swap ranks with another one are orange and solid, the others grey. title:
+    what there is to see.
     """
     if table.shape[1] < 2 or table.shape[0] < 2:
         raise ValueError(f"table must have at least 2 models and 2 protocols, not {table.shape}")
@@ -51,8 +52,9 @@ def order_change(table: pd.DataFrame, metric: str) -> Drawing:
     ]
     pairs = "; ".join(f"{names[a]} and {names[b]}" for a, b in sorted(turned)) or "none"
     alt = f"Models from best to worst by {metric}. {'. '.join(said)}. Pairs that change: {pairs}."
-    drawing = Drawing(8.6, 1.0 + 0.55 * len(names), alt)
+    drawing = Drawing(7 if len(protocols) == 2 else 8.6, 1.0 + 0.55 * len(names), alt)
     axes = drawing.sheet()
+    axes.set_title(title, fontsize=11)
     moving = {m for pair in turned for m in pair}
     for m, name in enumerate(names):
         colour, width, dashes = (ORANGE, 3, "-") if m in moving else (GREY, 2, "--")
@@ -144,23 +146,25 @@ def spread(
     return drawing
 
 
-def differences(table: pd.DataFrame, xlabel: str) -> Drawing:
+def differences(table: pd.DataFrame, xlabel: str, title: str = "") -> Drawing:
     """Differences with their intervals, and zero; those that hold zero are hollow and dashed.
 
-    table: indexed by what was compared, columns value, low and high.
+    table: indexed by what was compared, columns value, low and high. title: what there is to see.
     """
     for column in ("value", "low", "high"):
         if column not in table:
             raise ValueError(f"table must have the column {column!r}; it has {list(table)}")
     value, low, high = (numbers(name, table[name]) for name in ("value", "low", "high"))
+    names = [str(name).replace("\n", " ") for name in table.index]
     said = [
         f"{name} {v:+.4f} ({a:+.4f} to {b:+.4f})"
-        for name, v, a, b in zip(table.index, value, low, high, strict=True)
+        for name, v, a, b in zip(names, value, low, high, strict=True)
     ]
-    open_ = [str(n) for n, a, b in zip(table.index, low, high, strict=True) if a <= 0 <= b]
+    open_ = [name for name, a, b in zip(names, low, high, strict=True) if a <= 0 <= b]
     alt = f"{xlabel}: {'; '.join(said)}. Zero lies in: {', '.join(open_) or 'none of them'}."
-    drawing = Drawing(8, 1.1 + 0.42 * len(table), alt)
+    drawing = Drawing(7, 1.1 + 0.42 * len(table) + 0.3 * bool(title), alt)
     axes = drawing.panel()
+    drawing.suptitle(title, fontsize=11)
     for row in range(len(table)):
         sure = not low[row] <= 0 <= high[row]
         dashes = "-" if sure else (0, (3, 2))

@@ -156,22 +156,25 @@ def _strip(axes: Axes, row: np.ndarray, left: float, top: float, norm: Normalize
         row[None], SCALE, norm=norm, extent=(left, left + D, top + 0.95, top + 0.05), aspect="auto"
     )
     for d, value in enumerate(row):
-        note = f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
+        shown = round(float(value), 1) + 0.0  # -0.0 + 0.0 is 0.0
+        note = f"{shown:.0f}" if float(value).is_integer() else f"{shown:.1f}"
         ink = ink_on(norm(value))
         axes.text(left + d + 0.5, top + 0.5, note, ha="center", va="center", fontsize=9, color=ink)
 
 
-def races(rivals: Mapping[str, Any], target: float, name: str) -> Drawing:
+def races(rivals: Mapping[str, Any], target: float, name: str, title: str = "") -> Drawing:
     """One film's score among those of its rivals, in a strip for each set of rivals.
 
     rivals: name of a set → scores (K,). target: the film's score. name: its title. Each rival is a
     tick, those ahead of the film in the darker colour; the film is the line through all strips.
+    title: what there is to see.
     """
     strips = {str(title): numbers(str(title), scores) for title, scores in rivals.items()}
     ranks = {title: int((scores > target).sum()) + 1 for title, scores in strips.items()}
     said = "; ".join(f"rank {ranks[t]} of {len(s) + 1} among {t}" for t, s in strips.items())
-    drawing = Drawing(7, 0.9 + 0.75 * len(strips), f"{name} has a score of {target:.2f}: {said}.")
+    drawing = Drawing(7, 1.1 + 0.75 * len(strips), f"{name} has a score of {target:.2f}: {said}.")
     axes = drawing.sheet()
+    drawing.suptitle(title, fontsize=11)
     for row, (title, scores) in enumerate(strips.items()):
         for ticks, colour in ((scores[scores <= target], GREY), (scores[scores > target], BLUE)):
             axes.vlines(ticks, row - 0.3, row + 0.3, color=colour, linewidth=0.7)

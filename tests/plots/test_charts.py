@@ -13,6 +13,7 @@ from figure_rules import nothing_is_cut_off, rules
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from PIL import Image
+from torch.nn import functional
 
 from seqrec_lib import plots
 from seqrec_lib.plots import charts, diagrams, drawing
@@ -32,18 +33,19 @@ def examples() -> dict[str, plots.Drawing]:
         "intervals": plots.intervals(TABLE, "HR@10", ("best attainable", 0.7)),
         "lengths_and_popularity": plots.lengths_and_popularity([20, 30, 500], [9, 1, 4], cut=50),
         "lines": plots.lines(KEPT, "share", log_x=True),
-        "heatmap": plots.heatmap(np.eye(5), "position", "position", "cosine"),
+        "heatmap": plots.heatmap(np.eye(5), "position", "position", "cosine", title="Alike"),
         "tie_orders": plots.tie_orders(
-            {"file": [*TITLES, LONG], "item id": [LONG, *TITLES]}, [1, 1, 1, 1, 1]
+            {"file": [*TITLES, LONG], "item id": [LONG, *TITLES]}, [1, 1, 1, 1, 1], "Two orders"
         ),
         "split_cells": plots.split_cells(
             [["padding", "train", "valid", "test"], ["train", "train", "valid", "test"]],
             ["user 1", "user 2"],
-            [[0, 7, 8, 9], [1, 2, 3, 4]],
+            [[0, 7, 8, 9], ["Toy Story", "Star Wars?", 3, 4]],
+            "Who is asked what",
         ),
         "shift": plots.shift(["", TITLES[0], LONG], ["", LONG, TITLES[2]]),
         "attention_mask": plots.attention_mask(MASK, [True] * 4, [*TITLES[:3], LONG]),
-        "block": plots.block([("in", "x"), ("norm", "LN(x)"), ("out", "y")], [(0, 1), (1, 2)]),
+        "two_losses": plots.two_losses([2.0, 0.5, -1.0, 3.0], [*TITLES[:3], LONG], 1, 2),
     }
 
 
@@ -200,10 +202,29 @@ def test_attention_mask_draws_who_may_look():
     assert "10 of 16 pairs" in figure.alt
 
 
+def test_two_losses_are_those_of_torch():
+    scores = torch.tensor([2.0, 0.0, 3.0, -1.0, 1.5])
+    asked, answers = scores[[4, 3]], torch.tensor([1.0, 0.0])
+    binary = functional.binary_cross_entropy_with_logits(asked, answers, reduction="sum")
+    every = functional.cross_entropy(scores, torch.tensor(4))
+    figure = plots.two_losses(scores, ["Alien", "Babe", "Aliens", "Fargo", "Heat"], 4, 3)
+    assert f"a loss of {binary:.2f}. Cross-entropy" in figure.alt
+    assert figure.alt.endswith(f"a loss of {every:.2f}.")
+    left, right = ([bar.get_width() for bar in axes.patches] for axes in figure.axes)
+    assert left == pytest.approx(asked.sigmoid().tolist())
+    assert right == pytest.approx(scores.softmax(dim=0).tolist())
+
+
 def test_heatmap_takes_tensors_with_gradients():
     values = torch.eye(3, requires_grad=True)
     image = plots.heatmap(values, "position", "position", "cosine").axes[0].images[0]
     assert image.get_array().tolist() == np.eye(3).tolist()
+
+
+def test_a_heat_map_tells_of_the_corner_and_not_of_one_cell():
+    values = np.zeros((10, 10))
+    values[0, -1] = 1
+    assert "upper right corner 0.25." in plots.heatmap(values, "row", "column", "cosine").alt
 
 
 def test_attention_maps_say_where_the_last_position_looks():
@@ -234,7 +255,9 @@ def test_attention_maps_say_where_the_last_position_looks():
         (lambda: plots.split_cells([["train"]], [], [[1]]), "kinds"),
         (lambda: plots.shift(["a"], []), "equally long"),
         (lambda: plots.attention_mask(MASK, [True] * 4, TITLES[:2]), "2 labels"),
-        (lambda: plots.block([("a", ""), ("b", "")], [(1, 1)]), r"\(1, 1\)"),
+        (lambda: plots.two_losses([1, 2], ["a", "b"], 1, 1), "target 1 and negative 1"),
+        (lambda: plots.two_losses([1, 2], ["a", "b"], 0, 2), "negative 2"),
+        (lambda: plots.two_losses([1, 2, 3], ["a", "b"], 0, 1), r"\(3,\)"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(call, named):

@@ -25,12 +25,12 @@ PEOPLE = [([2000.0, 2000.5, 2001.0], ["train", "train", "test"]), ([2000.2], ["n
 
 def examples() -> dict[str, plots.Drawing]:
     return {
-        "order_change": plots.order_change(PLACES, "NDCG@10"),
+        "order_change": plots.order_change(PLACES, "NDCG@10", "The order changes"),
         "curves": plots.curves(NEGATIVES, "HR@10", {"the papers": 100}),
         "spread": plots.spread(
             {"one": [0.1, 0.12, 0.11], "two": [0.3]}, "NDCG@10", {"one": (0.05, 0.2)}
         ),
-        "differences": plots.differences(GAPS, "difference in NDCG@10"),
+        "differences": plots.differences(GAPS, "difference in NDCG@10", "One is clear"),
         "split_in_time": plots.split_in_time({"a": PEOPLE, "b": PEOPLE}, [2000.3, 2000.6]),
     }
 

@@ -17,7 +17,7 @@ def examples() -> dict[str, plots.Drawing]:
     return {
         "looks": plots.looks([0.2, 0.0, 0.8], FILMS, "Where it looks"),
         "lookup": plots.lookup(VECTORS[0], VECTORS, VECTORS, FILMS, ["scary", "kids"], "Alien"),
-        "races": plots.races({"3 films": [0.1, 2.0, 3.0], "1 film": [1.0]}, 2.5, "Alien"),
+        "races": plots.races({"3 films": [0.1, 2, 3], "1 film": [1.0]}, 2.5, "Alien", "Rank 2"),
         "added": plots.added([("film", VECTORS), ("position", -VECTORS)], FILMS, "input"),
     }
 
@@ -57,6 +57,12 @@ def test_a_sum_is_written_cell_by_cell():
     axes = plots.added([("film", VECTORS), ("position", VECTORS)], FILMS, "input").axes[0]
     cells = [float(n) for n in written(axes) if n[0].isdigit()]
     assert cells[-6:] == [4, 0, 0, 2, 2, 1]
+
+
+def test_nothing_has_no_sign():
+    little, none = [[-0.0, -0.04]], [[0.0, 0.0]]
+    axes = plots.added([("film", little), ("position", none)], ["Alien"], "input").axes[0]
+    assert not any(note.startswith("-") for note in written(axes))
 
 
 @pytest.mark.parametrize(
