@@ -87,7 +87,7 @@ def places_changed(theme: Theme, results: Path = RESULTS_FOLDER) -> Drawing:
     leads = {name: _leads(models, results) for name, models in PANELS.items()}
     title = "SASRec beats counting among 100 drawn items, and loses to it among all"
     setting = "SASRec as published: binary cross-entropy, one negative, the last 50 items (n = 50)"
-    note = "NDCG@10. Differences with 95% intervals, paired over users"
+    note = "NDCG@10 of each user's last item. Differences with 95% intervals, paired over users"
     said = [
         f"{name}: {'; '.join(f'{m} {a:.4f} and {b:.4f}' for m, (a, b) in found.items())}"
         f"; SASRec minus counting {' and '.join(leads[name])}"

@@ -46,6 +46,9 @@ the chain, paired over users, with 95% intervals over users and all recorded see
 
 {_markdown(["", "among 100, one draw", "among all items"], rivals)}
 
+All this holds out each user's last item. Split in time, so that no model trains on what lay in the
+future of its test items, the order is another one: see the [questions](#questions).
+
 Beside other baselines, all among the same candidates (NDCG@10, MovieLens 1M, one seed):
 
     python -m seqrec_lib.reproduce.protocols_table \\
