@@ -163,6 +163,12 @@ def describes_its_figures(notebook: dict) -> Iterator[str]:
             yield f"the figure of code cell {number} has no text alternative (seqrec_lib.plots has)"
 
 
+def shows_pages_as_pictures(notebook: dict) -> Iterator[str]:
+    for number, _, output in outputs(notebook):
+        if "srcdoc=" in "".join(output.get("data", {}).get("text/html", "")):
+            yield f"code cell {number} holds a live page: notebooks/tools/explorer_page.py draws it"
+
+
 def compares_only_what_is_there(notebook: dict) -> Iterator[str]:
     for number, cell in enumerate(code_cells(notebook), 1):
         if compared(cell):
@@ -185,5 +191,6 @@ RULES: list[Rule] = [
     runs_in_any_python,
     is_finished,
     describes_its_figures,
+    shows_pages_as_pictures,
     compares_only_what_is_there,
 ]

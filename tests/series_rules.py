@@ -23,7 +23,12 @@ from notebook_rules import (
     text_of,
 )
 
-LESSONS = {"00_start_here", "02_attention_from_scratch", "03_sasrec"}  # in the new form
+LESSONS = {  # in the new form
+    "00_start_here",
+    "01_movielens_to_sequences",
+    "02_attention_from_scratch",
+    "03_sasrec",
+}
 CELLS = range(45, 86)  # of a notebook in the old form
 LESSON_CELLS = range(35, 61)
 TAKEAWAYS = range(3, 6)

@@ -190,6 +190,12 @@ def figure_without_words(notebook):
     first_code(notebook)["outputs"] = [{"output_type": "display_data", "data": data}]
 
 
+@spoil(rules.shows_pages_as_pictures)
+def live_page(notebook):
+    data = {"text/html": ['<iframe srcdoc="&lt;p&gt;"></iframe>'], "text/plain": ["A page."]}
+    first_code(notebook)["outputs"] = [{"output_type": "execute_result", "data": data}]
+
+
 @spoil(rules.compares_only_what_is_there)
 def nothing_to_compare(notebook):
     rules.code_cells(notebook)[-1]["outputs"] = []
