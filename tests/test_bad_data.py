@@ -64,7 +64,7 @@ def _read_slowly(content: bytes, sep: str) -> list[tuple[float, ...]] | None:
     return table if whole and all(map(math.isfinite, sum(table, ()))) else None
 
 
-_FAULTS = r", line \d+: | is empty| holds no rows| is packed by \w+| is damaged utf-16"
+_FAULTS = r", line \d+: | is empty| holds no rows| is packed by | is a | is damaged utf-16"
 
 
 def _check_file(path: Path, content: bytes, sep: str) -> None:

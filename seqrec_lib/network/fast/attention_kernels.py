@@ -26,6 +26,7 @@ from seqrec_lib.network.fast.product_kernels import (
 )
 
 QUERY_BLOCK = 32
+_LINE, _TWO, _THREE = np.int64(1), np.int64(2), np.int64(3)  # of NumPy, as in product_kernels
 _LOG2E = np.float32(1.4426950408889634)
 _LN2_HIGH = np.float32(0.693359375)
 _LN2_LOW = np.float32(-2.12194440e-4)
@@ -159,7 +160,7 @@ def attention_forward(
     keep = np.float32(256.0 / (256 - threshold))
     longest = _longest(starts)
     copies = room(2 * longest, wide).reshape(2, longest, wide)
-    asked, buffers = room(1, width * QUERY_BLOCK)[0], room(2, longest * QUERY_BLOCK)
+    asked, buffers = room(_LINE, width * QUERY_BLOCK)[0], room(_TWO, longest * QUERY_BLOCK)
     result = room(QUERY_BLOCK, wide)
     words = np.empty(longest * QUERY_BLOCK // 8, np.uint64)
     column = np.empty((2, QUERY_BLOCK), np.float32)
@@ -222,7 +223,7 @@ def attention_backward(
     keep = np.float32(256.0 / (256 - threshold))
     longest = _longest(starts)
     copies = room(4 * longest, wide).reshape(4, longest, wide)
-    asked, buffers = room(1, width * QUERY_BLOCK)[0], room(3, longest * QUERY_BLOCK)
+    asked, buffers = room(_LINE, width * QUERY_BLOCK)[0], room(_THREE, longest * QUERY_BLOCK)
     words = np.empty(longest * QUERY_BLOCK // 8, np.uint64)
     qs, gs, dqs = room(QUERY_BLOCK, wide), room(QUERY_BLOCK, wide), room(QUERY_BLOCK, wide)
     column = np.zeros((2, QUERY_BLOCK), np.float32)
