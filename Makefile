@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help tutorial test lab lint format clean
+.PHONY: help tutorial test lowest lab lint format clean
 
 PYTHON ?= python3
 JOBS ?= 2
@@ -26,6 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make tutorial   run every notebook on the built-in sample, lessons first; pages in build/"
 	@echo "make test       linter, type checker, unit tests, and the notebooks as tests"
+	@echo "make lowest     the library's tests with the lowest versions that pyproject.toml allows"
 	@echo "make lab        JupyterLab, with notebook 00 open"
 	@echo "make lint       ruff and mypy only"
 	@echo "make format     let ruff format library, tests and notebooks"
@@ -63,6 +64,13 @@ test: lint
 	echo "tests      $$(tail -n 1 build/test-units.log)"; \
 	echo "notebooks  $$(tail -n 1 build/test-notebooks.log)"; \
 	exit $$status
+
+# Several gigabytes, since the lowest torch comes from PyPI with CUDA; weekly in the workflow.
+lowest:
+	$(PYTHON) -m venv build/lowest
+	build/lowest/bin/python -m pip install --quiet $$($(PYTHON) -m tests.lowest)
+	OMP_NUM_THREADS=1 build/lowest/bin/python -m pytest --numprocesses=$(JOBS) --dist=loadfile \
+	  --color=no $(addprefix tests/,common data evaluation models network training)
 
 lint: $(STAMP)
 	$(BIN)/ruff check $(CODE)
