@@ -123,4 +123,5 @@ if __name__ == "__main__":
                 torch.save(outcome, place / f"{name}.pt")
     # Linux names its threads; elsewhere there is nothing to read, and so nothing to find.
     names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
-    print("left of the group:", sorted(name for name in names if "gloo" in name))
+    left = sorted(name for name in names if "gloo" in name)
+    sys.stdout.write(f"left of the group: {left}\n")  # at once: print would mix with the other's
