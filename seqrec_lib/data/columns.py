@@ -89,6 +89,7 @@ def plain_times(times: pd.Series, name: str = "time") -> pd.Series:
     dates = f"pandas.to_datetime(table[{name!r}])"
     if isinstance(times.dtype, pd.CategoricalDtype):
         times = pd.Series(np.asarray(times), times.index)
+    times = times.infer_objects()  # numbers or dates that lie in a column of anything
     if pd.api.types.is_datetime64_any_dtype(times):
         microseconds = pd.DatetimeIndex(times).as_unit("us").asi8  # (N,), UTC
         whole = not (microseconds % 1_000_000).any()

@@ -125,6 +125,10 @@ class CheckpointFolder:
         content["checksum"] = checksum(state)
         place = self.folder / f"epoch-{epoch:06d}.pt"
         with whole_file(place, "checkpoints") as beside, open(beside, "wb") as file:
-            torch.save(content, file)
+            try:
+                torch.save(content, file)
+            except RuntimeError as error:  # of torch's writer, which hides what the disk said
+                hidden = error.__context__
+                raise (hidden if isinstance(hidden, OSError) else error) from None
         for _, old in self._numbered()[: -self.keep]:
             old.unlink()

@@ -121,6 +121,8 @@ def test_text_that_only_looks_like_a_number_with_an_exponent() -> None:
         LOG["time"] * 1000,
         LOG["time"] + 0.5,
         pd.Series([60, 61, 3, 2, 1], dtype="float32"),
+        LOG["time"].astype(object),
+        pd.to_datetime(LOG["time"], unit="s").astype(object),
     ],
 )
 def test_times_that_can_be_read(time: pd.Series) -> None:

@@ -89,7 +89,8 @@ def ids(trial: Trial, values: list[int], wrong: float = 0.4) -> tuple[Any, bool]
         trial.note(f"ids with {name} in place {place}, as {held}")
         if held == "an array":
             try:
-                found = np.array(found)
+                # among whole numbers NumPy makes a 1 of a flag, and nobody can tell any more
+                found = np.array(found, dtype=object if name == "a flag" else None)
             except (ValueError, OverflowError):
                 found = np.array([*found, None], dtype=object)[:-1]
         return {"a tuple": tuple, "a generator": iter}.get(held, lambda x: x)(found), False
