@@ -70,7 +70,7 @@ lowest:
 	$(PYTHON) -m venv build/lowest
 	build/lowest/bin/python -m pip install --quiet $$($(PYTHON) -m tests.lowest)
 	OMP_NUM_THREADS=1 build/lowest/bin/python -m pytest --numprocesses=$(JOBS) --dist=loadfile \
-	  --color=no $(addprefix tests/,common data evaluation models network training)
+	  --color=no -W ignore::DeprecationWarning $(addprefix tests/,common data evaluation models network training)
 
 lint: $(STAMP)
 	$(BIN)/ruff check $(CODE)

@@ -18,9 +18,9 @@ BASELINES = [Popularity, MarkovChain, ItemKNN]
 
 
 def random_lists(users=80, items=25, seed=0):
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)  # of which `random` draws alike in every version of NumPy
     return {
-        u: (rng.zipf(1.3, size=rng.integers(1, 25)) % items + 1).tolist()
+        u: (items * rng.random(1 + int(24 * rng.random())) ** 2 + 1).astype(int).tolist()
         for u in range(1, users + 1)
     }
 
