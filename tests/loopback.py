@@ -3,25 +3,26 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+@dataclass
 class Host:
     """What the server answers with: `body`, of which only `sent` bytes arrive."""
 
-    def __init__(self) -> None:
-        self.body = b""
-        self.sent: int | None = None
-        self.status = 200
-        self.requests = 0
-        self.paths: list[str] = []
-        self.address = ""
+    body: bytes = b""
+    sent: int | None = None
+    status: int = 200
+    requests: int = 0
+    paths: list[str] = field(default_factory=list)
+    address: str = ""
 
 
 @contextmanager
-def serving() -> Iterator[Host]:
+def serving(host: Host | None = None) -> Iterator[Host]:
     """A `with` block in which it answers."""
-    state = Host()
+    state = host or Host()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -22,7 +22,7 @@ from seqrec_lib.reproduce.pairs import difference_in_words, paired
 from seqrec_lib.reproduce.questions import QUESTIONS, Question
 from seqrec_lib.reproduce.recorded import RESULTS_FOLDER, read_lines, recorded_runs
 from seqrec_lib.reproduce.run import TRIALS
-from seqrec_lib.reproduce.summary import in_short
+from seqrec_lib.reproduce.summary import in_short, markdown_table
 from seqrec_lib.reproduce.tables import REPRODUCED_TABLES, find_recipes
 
 _PRINTED = ("III", "IV", "V", "SSE-PT", "SSE-PT++", "baselines")  # a run counts where it is first
@@ -133,7 +133,7 @@ def _table(found: pd.DataFrame) -> str:
         lines.append([*cells, "; ".join(notes)])
     head = ["row", "data", "epochs", "seeds", "NDCG@10", "paper", "users", "HR@10", "paper"]
     head += ["one draw", "all items: NDCG@10", "HR@10", "verdict", "note"]
-    return _markdown(head, lines)
+    return markdown_table(head, lines)
 
 
 def _question(question: Question, results: Path) -> str:
@@ -166,7 +166,7 @@ def _question(question: Question, results: Path) -> str:
     head += ["difference, one draw", "difference, all items"]
     answer = question.answer or "Not answered yet"
     state = f" ({missing} runs are missing)" if missing else ""
-    return f"**{question.asks}** {answer}{state}.\n\n{_markdown(head, lines)}"
+    return f"**{question.asks}** {answer}{state}.\n\n{markdown_table(head, lines)}"
 
 
 def _strangers(results: Path) -> str:
@@ -188,7 +188,7 @@ def _strangers(results: Path) -> str:
 (`python -m seqrec_lib.reproduce.strangers`); mean_ is over all draws of 100 negatives, full_ among
 all items. The bound of 0.005 was set before they were compared.
 
-{_markdown(head, lines)}"""
+{markdown_table(head, lines)}"""
 
 
 def _trials(results: Path) -> str:
@@ -201,7 +201,7 @@ def _trials(results: Path) -> str:
 
 With seed 1, by validation; no test item was looked at.
 
-{_markdown(names, lines)}"""
+{markdown_table(names, lines)}"""
 
 
 def _looks() -> str:
@@ -211,7 +211,7 @@ def _looks() -> str:
 def _deviations() -> str:
     found = deviations_from_papers()
     lines = found.astype(str).to_numpy().tolist()
-    return f"## Deviations from the papers\n\n{_markdown(list(found.columns), lines)}"
+    return f"## Deviations from the papers\n\n{markdown_table(list(found.columns), lines)}"
 
 
 def _number(value: float) -> str:
@@ -221,11 +221,6 @@ def _number(value: float) -> str:
 def _with_range(row: pd.Series) -> str:
     several = f" ({row['lowest']:.4f} to {row['highest']:.4f})" if row["seeds"] > 1 else ""
     return f"{row['ours']:.4f}{several}"
-
-
-def _markdown(head: list[str], lines: list[list[str]]) -> str:
-    rows = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in r) + " |" for r in rows)
 
 
 def main(arguments: list[str] | None = None) -> None:

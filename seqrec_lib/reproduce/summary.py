@@ -44,7 +44,7 @@ items. Among all items it is behind with n = 50, on both data sets; with n = 200
 two cannot be told apart. With cross-entropy it is ahead both ways. NDCG@10 of SASRec minus that of
 the chain, paired over users, with 95% intervals over users and all recorded seeds:
 
-{_markdown(["", "among 100, one draw", "among all items"], rivals)}
+{markdown_table(["", "among 100, one draw", "among all items"], rivals)}
 
 All this holds out each user's last item. Split in time, so that no model trains on what lay in the
 future of its test items, the order is another one: see the [questions](#questions).
@@ -91,9 +91,10 @@ def _protocols(results: Path) -> str:
             row = found.loc[(model, protocol)]
             cells += [f"{row['value']:.4f}", f"{row['place']:.0f}"]
         lines.append(cells)
-    return _markdown(["", "100 negatives", "rank", "all films", "rank"], lines)
+    return markdown_table(["", "100 negatives", "rank", "all films", "rank"], lines)
 
 
-def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table of a page; "|" in a cell is escaped."""
     rows = [head, ["---"] * len(head), *lines]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in r) + " |" for r in rows)

@@ -9,13 +9,13 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tiny
 import torch
+from loopback import Host, serving
 from small_runs import small_dataset, train_small
 
 import seqrec_lib as sl
@@ -187,34 +187,6 @@ def archive(films: bytes = b"1::A (1990)::Drama\n") -> bytes:
     return held.getvalue()
 
 
-class Host(BaseHTTPRequestHandler):
-    """Answers with `body`, of which `sent` bytes arrive, by `status`."""
-
-    body, sent, status = b"", 10**9, 200
-
-    def do_GET(self) -> None:
-        self.send_response(self.status)
-        self.send_header("Content-Length", str(len(self.body)))
-        self.end_headers()
-        self.wfile.write(self.body[: self.sent])
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def with_server(host: type[Host], work: Callable[[str], Any]) -> Any:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), host)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
-    thread.start()
-    try:
-        return work(f"http://127.0.0.1:{server.server_port}")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @fault(4)
 def a_download(trial: Trial) -> None:
     """Cut, wrong, on a full disk, killed, into a folder of somebody else's: whole or by name."""
@@ -231,7 +203,7 @@ def a_download(trial: Trial) -> None:
 
 def _download(trial: Trial, body: bytes) -> None:
     cache = trial.folder / "shared" / "cache"
-    host = type("Host", (Host,), {"body": body})
+    host = Host(body)
     how = trial.pick(
         "cut", "another file", "an error", "the disk", "the disk", "mine in the way",
         "a file in the way", "no right", "six at once", "nothing",
@@ -270,7 +242,8 @@ def _download(trial: Trial, body: bytes) -> None:
                 return trial.asked(lambda: locate(address), *names)
         return trial.asked(lambda: locate(address), *names)
 
-    answer = with_server(host, work)
+    with serving(host):
+        answer = work(host.address)
     if how == "no right":
         cache.parent.chmod(0o755)
     for path, text in mine.items():
@@ -290,7 +263,8 @@ def _download(trial: Trial, body: bytes) -> None:
         return
     for path in cache.glob(".ml-1m-*"):  # of the killed one; a day later it is gone
         os.utime(path, (0, 0))
-    with_server(type("Host", (Host,), {"body": body}), locate)
+    with serving(Host(body)) as host:
+        locate(host.address)
     check_release(cache)
     left = {p.name for p in cache.iterdir()}
     if left != {NAME}:
