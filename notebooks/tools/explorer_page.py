@@ -30,7 +30,7 @@ HISTORY = ("Orbit of Glass", "Otter Detectives", "Last Robot in Leeds", "Gravity
 # The first recommendation is taken; the README says itself what to try
 CHANGE = "watch(best(state.thought.shares, 1)[0]); document.getElementById('tasks').hidden = true"
 LIVE = re.compile(r'^<iframe [^>]*srcdoc="([^"]*)"')
-SHOWN = 1000  # pixels, the width of a picture in a notebook
+SHOWN, TALL = 1000, 1400  # pixels of a picture in a notebook: the first three views are whole
 
 
 def sample_page() -> sl.Explorer:
@@ -69,7 +69,7 @@ def with_pictures(notebook: NotebookNode) -> int:
             live = LIVE.match(output.get("data", {}).get("text/html", ""))
             if live is None:
                 continue
-            png = picture(html.unescape(live[1]), SHOWN, 860)
+            png = picture(html.unescape(live[1]), SHOWN, TALL)
             alt = output.data["text/plain"]
             output.data = {"image/png": base64.b64encode(png).decode(), "text/plain": alt}
             output.metadata = {"image/png": {"alt": alt, "width": SHOWN}}
