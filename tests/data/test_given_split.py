@@ -93,7 +93,7 @@ def test_the_numbers_of_another_data_set_are_kept() -> None:
     assert data.user_test == {3: [3, 1], 4: [], 1: [3]}  # z has nothing here
     assert [data.title(raw) for raw in (50, 10)] == ["Fifty", "item 10"]
     assert data.vocabulary.items.begins_with(before.vocabulary.items)
-    with pytest.raises(ValueError, match="user ids are text in like=.*numbers in the log"):
+    with pytest.raises(ValueError, match=r"user ids are text in like=.*numbers in the log"):
         prepare_split(*(t.assign(user=1) for t in (TRAIN, VALID, TEST)), like=before)
 
 
