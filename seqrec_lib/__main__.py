@@ -57,16 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         parser.error(str(error))
     with processes(options.timeout) as world:
-        settings = {
-            "item_num": dataset.itemnum,
-            "seq_max_len": options.maxlen,
-            "embedding_dim": options.width,
-            "dropout_rate": options.dropout,
-            "seed": options.seed,
-        }
-        model = SASREC(**settings)
-        if options.model == "ssept":
-            model = SSEPT(user_num=dataset.usernum, **settings)
+        model = _model(options, dataset)
         if world.first:
             print(f"Data: {Path(options.data).name}, {dataset!r}. Processes: {world.size}.")
         started = time.perf_counter()
@@ -104,6 +95,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 found = {**history, **about}
                 write_text(options.json, json.dumps(found) + "\n", "--json")
     return 0
+
+
+def _model(options: argparse.Namespace, dataset: SASRecDataSet) -> SASREC:
+    settings = {
+        "item_num": dataset.itemnum,
+        "seq_max_len": options.maxlen,
+        "embedding_dim": options.width,
+        "dropout_rate": options.dropout,
+        "seed": options.seed,
+    }
+    if options.model == "ssept":
+        return SSEPT(user_num=dataset.usernum, **settings)
+    return SASREC(**settings)
 
 
 def _data(name: str) -> SASRecDataSet:
