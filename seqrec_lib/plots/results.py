@@ -110,7 +110,7 @@ def off_the_paper(table: pd.DataFrame, tolerance: float, title: str = "") -> Dra
     printed_hr = table["difference_hr"].notna().any()
     left = drawing.panel(2 if printed_hr else 1)
     lows, highs = table["lowest"] - table["paper"], table["highest"] - table["paper"]
-    _away(left, table["difference"], tolerance)
+    _away(left, "NDCG@10", table["difference"], tolerance)
     inside = (lows.abs() < 5 * tolerance) & (highs.abs() < 5 * tolerance)
     rows = np.arange(len(table))[inside.to_numpy()]
     left.hlines(rows, lows[inside], highs[inside], color=INK, linewidth=1.4, zorder=2)
@@ -119,15 +119,14 @@ def off_the_paper(table: pd.DataFrame, tolerance: float, title: str = "") -> Dra
         f"{short(str(row), 30)} ({n})" for row, n in zip(table["row"], seeds, strict=True)
     ]  # how many seeds
     left.set_yticks(range(len(table)), names, fontsize=9)
-    left.set(xlabel="NDCG@10, ours − paper")
     if printed_hr:
         right = drawing.panel(2, 2)
-        _away(right, table["difference_hr"], 2 * tolerance)
-        right.set(yticks=[], xlabel="HR@10, ours − paper")
+        _away(right, "HR@10", table["difference_hr"], 2 * tolerance)
+        right.set_yticks([])
     return drawing
 
 
-def _away(axes: Axes, values: pd.Series, tolerance: float) -> None:
+def _away(axes: Axes, metric: str, values: pd.Series, tolerance: float) -> None:
     """Dots at distances from zero, a row each, with the band of what is near enough."""
     reach = 5 * tolerance
     axes.axvspan(-tolerance, tolerance, color=PALE, linewidth=0, zorder=0)
@@ -144,7 +143,8 @@ def _away(axes: Axes, values: pd.Series, tolerance: float) -> None:
         fill = BLUE if abs(value) <= tolerance + 1e-9 else "white"
         axes.plot([value], [row], marker="o", color=BLUE, markerfacecolor=fill, zorder=3)
     axes.set(xlim=(-1.04 * reach, 1.04 * reach), ylim=(len(values) - 0.4, -0.6))
-    axes.set_xticks([-reach, -tolerance, tolerance, reach])
+    axes.set_xticks([-reach, 0, reach])
+    axes.set_xlabel(f"{metric}, ours − paper (grey: ±{tolerance:g})")
     axes.tick_params(axis="y", length=0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +53,12 @@ def run_cost(
 
     def train(steps: int) -> float:
         started = time.perf_counter()
-        # batch_size says how many steps an epoch has; the rows of a batch are the sampler's
-        model.train_model(dataset, sampler, **(options | {"batch_size": max(1, users // steps)}))
+        # batch_size says how many steps an epoch has; the rows of a batch are the sampler's, and
+        # that the two differ is meant
+        counted = options | {"batch_size": max(1, users // steps)}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "the sampler's batch_size", UserWarning)
+            model.train_model(dataset, sampler, **counted)
         return time.perf_counter() - started
 
     train(1)  # compiling, caches
