@@ -144,7 +144,7 @@ def _away(axes: Axes, metric: str, values: pd.Series, tolerance: float) -> None:
         axes.plot([value], [row], marker="o", color=BLUE, markerfacecolor=fill, zorder=3)
     axes.set(xlim=(-1.04 * reach, 1.04 * reach), ylim=(len(values) - 0.4, -0.6))
     axes.set_xticks([-reach, 0, reach])
-    axes.set_xlabel(f"{metric}, ours − paper (grey: ±{tolerance:g})")
+    axes.set_xlabel(f"{metric}, ours − paper\n(grey: ±{tolerance:g})")
     axes.tick_params(axis="y", length=0)
 
 
