@@ -54,7 +54,7 @@ def _beside(recipe: Recipe, results: Path) -> dict[str, float]:
     if not recipe.beside:
         return {}
     (other,) = find_recipes(recipe.beside[0], [recipe.beside[1]])
-    found = {}
+    found: dict[str, float] = {}
     for protocol, first in (("sampled", ""), ("full", "full_")):
         triple = difference(recipe, other, protocol, results)
         if triple is not None:
