@@ -172,7 +172,10 @@ def differences(table: pd.DataFrame, xlabel: str, title: str = "") -> Drawing:
         face = BLUE if sure else "white"
         axes.plot([value[row]], [row], marker="o", color=BLUE, markerfacecolor=face, markersize=8)
         note = f"{value[row]:+.4f}"
-        axes.annotate(note, (high[row], row), (8, 0), textcoords="offset points", va="center")
+        back = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}  # zero may lie behind it
+        axes.annotate(
+            note, (high[row], row), (8, 0), textcoords="offset points", va="center", bbox=back
+        )
     axes.axvline(0, color=GREY, linewidth=1.5)
     left, right = min(0.0, float(low.min())), max(0.0, float(high.max()))
     width = right - left
