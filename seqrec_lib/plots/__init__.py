@@ -21,12 +21,11 @@ from seqrec_lib.plots.charts import (
     lengths_and_popularity,
     lines,
 )
+from seqrec_lib.plots.comparing import differences, effect_sizes
 from seqrec_lib.plots.diagrams import attention_mask, shift, split_cells, tie_orders, two_losses
 from seqrec_lib.plots.drawing import Drawing, short
 from seqrec_lib.plots.evaluation import (
     curves,
-    differences,
-    effect_sizes,
     order_change,
     split_in_time,
     spread,

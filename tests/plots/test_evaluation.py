@@ -6,7 +6,7 @@ import pytest
 from figure_rules import rules
 
 from seqrec_lib import plots
-from seqrec_lib.plots import drawing
+from seqrec_lib.plots import comparing, drawing
 from seqrec_lib.plots import evaluation as evaluation_figures
 
 PLACES = pd.DataFrame(
@@ -46,7 +46,7 @@ def examples() -> dict[str, plots.Drawing]:
 
 
 figure, test_every_figure_is_tried, test_nothing_is_cut_off, test_picture_and_text = rules(
-    examples, evaluation_figures
+    examples, evaluation_figures, comparing
 )
 
 
