@@ -32,7 +32,7 @@ from seqrec_lib.plots.evaluation import (
 )
 from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, scatter, side_by_side
 from seqrec_lib.plots.looking import added, looks, lookup, races
-from seqrec_lib.plots.results import by_epoch, effects, paper_and_ours
+from seqrec_lib.plots.results import by_epoch, effects, off_the_paper, paper_and_ours
 from seqrec_lib.plots.scaling import growths, page_of_table, shared_step
 from seqrec_lib.plots.ssept import by_seed, replacements, windows
 
@@ -63,6 +63,7 @@ __all__ = [
     "lookup",
     "model_page",
     "number_table",
+    "off_the_paper",
     "order_change",
     "page_of_table",
     "paper_and_ours",
