@@ -29,6 +29,8 @@ LESSONS = {  # in the new form
     "02_attention_from_scratch",
     "03_sasrec",
     "04_training_on_a_gpu",
+    "06_evaluation_pitfalls",
+    "10_paper_against_ours",
 }
 CELLS = range(45, 86)  # of a notebook in the old form
 LESSON_CELLS = range(35, 61)
