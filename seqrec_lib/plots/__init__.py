@@ -24,7 +24,7 @@ from seqrec_lib.plots.charts import (
 from seqrec_lib.plots.diagrams import attention_mask, shift, split_cells, tie_orders, two_losses
 from seqrec_lib.plots.drawing import Drawing, short
 from seqrec_lib.plots.evaluation import curves, differences, order_change, split_in_time, spread
-from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, scatter, side_by_side
+from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, share_maps, side_by_side
 from seqrec_lib.plots.looking import added, looks, lookup, races
 from seqrec_lib.plots.results import by_epoch, effects, paper_and_ours
 from seqrec_lib.plots.scaling import growths, page_of_table, shared_step
@@ -62,7 +62,7 @@ __all__ = [
     "races",
     "ratio_map",
     "replacements",
-    "scatter",
+    "share_maps",
     "shared_step",
     "shift",
     "short",
