@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from seqrec_lib.evaluation.baselines import PersonalPopularity as PersonalPopularity
     from seqrec_lib.evaluation.baselines import Popularity as Popularity
     from seqrec_lib.evaluation.candidates import sampled_candidates as sampled_candidates
+    from seqrec_lib.evaluation.choices import Choices as Choices
     from seqrec_lib.evaluation.metrics import compare as compare
     from seqrec_lib.evaluation.metrics import summarise as summarise
     from seqrec_lib.evaluation.metrics import user_values as user_values

@@ -34,9 +34,10 @@ PUBLIC = {
     "BCE", "GBCE", "SSE", "Batch", "CrossEntropy", "PaddedEngine", "SampledSoftmax",
     "TrainingOptions", "WarpSampler", "steps_an_epoch",
     # evaluation
-    "FilmPicker", "ItemKNN", "MarkovChain", "PersonalPopularity", "Popularity", "Ranks", "Scorer",
-    "Strangers", "both_protocols", "candidate_ranks", "compare", "expected_sampled_hit_rate",
-    "film_table", "full_ranks", "pairs_table", "protocol_table", "rank_of_target", "recommend",
+    "Choices", "FilmPicker", "ItemKNN", "MarkovChain", "PersonalPopularity", "Popularity", "Ranks",
+    "Scorer", "Strangers", "both_protocols", "candidate_ranks", "compare",
+    "expected_sampled_hit_rate", "film_table", "full_ranks", "pairs_table", "protocol_table",
+    "rank_of_target", "recommend",
     "sampled_candidates", "sampled_ranks", "similar_items", "summarise", "top_items", "user_values",
     # reproduce
     "CANDIDATE_SEED", "REPRODUCED_TABLES", "REPRODUCTION_TOLERANCE", "baselines_beside_runs",

@@ -7,20 +7,22 @@ import warnings
 import numpy as np
 from torch import Tensor
 
+from seqrec_lib.common.vocabulary import RawIds, called
 
-def with_negatives(users: np.ndarray, unseen: Tensor, item_num: int) -> np.ndarray:
+
+def with_negatives(
+    users: np.ndarray, unseen: Tensor, item_num: int, ids: RawIds | None
+) -> np.ndarray:
     """Those of the users (U,) who have not every item; a UserWarning names the others.
 
-    unseen: (U,) how many of the item_num items each of them has not.
+    unseen: (U,) how many of the item_num items each of them has not. ids: what users are called.
     Raises ValueError where nobody remains.
     """
     left = unseen.numpy()
     full = users[left == 0]
     if len(full) == 0:
         return users
-    who = (
-        f"user {full[0]} has" if len(full) == 1 else f"user {full[0]} and {len(full) - 1} more have"
-    )
+    who = f"{called(ids, full)} {'has' if len(full) == 1 else 'have'}"
     what = f"{who} every one of the {item_num} items in training: there is no negative to draw"
     advice = "loss='cross-entropy' trains on them, too, with WarpSampler(..., negatives=False)"
     if len(full) == len(users):

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.vocabulary import RawIds, called
+
 
 def whole_number(name: str, value: Any, least: int = 1) -> int:
     """`value` as an int: of any type that holds a whole number (5, np.uint8(5), 5.0).
@@ -137,14 +139,14 @@ def ids_between(name: str, ids: Tensor, lowest: int, highest: int, of: str) -> N
         )
 
 
-def finite_scores(fault: Tensor, users: Any = None) -> None:
+def finite_scores(fault: Tensor, users: Any = None, ids: RawIds | None = None) -> None:
     """A ValueError for the first row of scores with a fault (B,): 1 infinite, 2 NaN, 0 none.
 
-    users: (B,) ids for the message.
+    users: (B,) their numbers, for the message, and ids: what they are called there.
     """
     if bool(fault.any()):
         row = int(fault.nonzero()[0, 0])
-        who = f"row {row}" if users is None else f"user {int(users[row])}"
+        who = f"row {row}" if users is None else called(ids, int(users[row]))
         kind = ("infinite", "NaN")[int(fault[row]) - 1]
         raise ValueError(
             f"the scores of {who} are not finite ({kind}), so there is no ranking. A model whose "

@@ -115,6 +115,18 @@ class RawIds:
         return {one: number for number, one in enumerate(raw.tolist(), 1)}
 
 
+def called(ids: RawIds | None, numbers: Any) -> str:
+    """What to call users or items in a message: "user 'ann'", "user 'ann' and 3 more".
+
+    ids: what they are called; None where nothing but their numbers is known, those of users.
+    numbers: one, or several (N,), of which the first is named.
+    """
+    listed = np.atleast_1d(numbers)
+    first = repr(listed[0].item()) if ids is None else ids.examples(listed[:1])
+    more = f" and {len(listed) - 1} more" if len(listed) > 1 else ""
+    return f"{'user' if ids is None else ids.name} {first}{more}"
+
+
 class Vocabulary(NamedTuple):
     """The items and the users of a data set, or those that a model has rows for.
 

@@ -129,7 +129,7 @@ class SASRecDataSet(SplitHistories):
         """From a split that is there already: each part {user: item ids in order} or `Sequences`.
 
         A user may be missing from any part. usernum and itemnum default to the largest ids. Times
-        are not kept.
+        are kept where all three parts are `Sequences` with times.
         Raises ValueError that names the part, the user and the value for ids that are not whole
         numbers from 1, or beyond usernum or itemnum.
         """
@@ -202,6 +202,11 @@ class SASRecDataSet(SplitHistories):
     def vocabulary(self) -> Vocabulary:
         """Which item and which user of the log each number stands for."""
         return self.names.vocabulary
+
+    def named(self, sequences: Sequences) -> Sequences:
+        """See `SplitHistories`: users are called by the ids of the log."""
+        sequences.user_ids = None if self._raw_users is None else self.vocabulary.users
+        return sequences
 
     @property
     def raw_items(self) -> np.ndarray:

@@ -177,12 +177,12 @@ class SplitHistories:
     @property
     def sequences(self) -> Sequences:
         """The whole histories of users 1 to usernum: training, validation and test items."""
-        return self.current_split().sequences
+        return self.named(self.current_split().sequences)
 
     @property
     def train(self) -> Sequences:
         """What is for training."""
-        return self.current_split().train
+        return self.named(self.current_split().train)
 
     @property
     def valid_item(self) -> np.ndarray:
@@ -197,7 +197,11 @@ class SplitHistories:
     def history(self, split: str) -> Sequences:
         """What a model is shown before the targets of "test" (training and validation items) or of
         "valid" (training items)."""
-        return self.current_split().history(split)
+        return self.named(self.current_split().history(split))
+
+    def named(self, sequences: Sequences) -> Sequences:
+        """The same histories, which know what their users are called."""
+        return sequences
 
     @property
     def split_points(self) -> dict[str, float]:

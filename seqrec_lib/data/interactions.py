@@ -78,7 +78,7 @@ def stable_order(user: np.ndarray, time: np.ndarray | None) -> np.ndarray:
 
     user: (N,) non-negative integers; time: (N,) numbers or None. Returns (N,) int64.
     """
-    if time is None:
+    if time is None or len(time) == 0:
         return np.argsort(user, kind="stable")
     if time.dtype.kind in "iu":
         low, high = int(time.min()), int(time.max())

@@ -8,9 +8,11 @@ from seqrec_lib.common.checks import one_of
 from seqrec_lib.common.paths import as_path
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.download import FILES, DataMissingError
+from seqrec_lib.data.logs import read_log
 from seqrec_lib.data.movielens import MovieLens, load_movielens
 from seqrec_lib.data.paper_files import PAPER_FILES, load_paper_file
 from seqrec_lib.data.preparation import prepare
+from seqrec_lib.data.readers import separator_of_numbers
 from seqrec_lib.data.sample.world import make_sample
 
 
@@ -22,6 +24,8 @@ def load_dataset(name: str, path: str | Path | None = None) -> SASRecDataSet:
         defaults of `prepare`, which gives the papers' own sequences of ml-1m;
         "games", "beauty" or "steam", the papers' own files of Amazon Games, Amazon Beauty, Steam;
         "sample", the built-in sample, prepared likewise;
+        the path of a log of your own whose columns have names (csv, tsv, Parquet, …; see
+        `read_log`), prepared with the defaults of `prepare`, which prints what became of its rows;
         the path of a file of `user item` or `user item time` lines (see `SASRecDataSet`).
     path: where to look first for a release (see `load_movielens`) or a paper's file; after that
         in $SEQREC_DATA and among earlier downloads. What is found nowhere is downloaded.
@@ -36,10 +40,12 @@ def load_dataset(name: str, path: str | Path | None = None) -> SASRecDataSet:
     if name in PAPER_FILES:
         return load_paper_file(name, path)
     if os.path.lexists(as_path(name, "name")):  # what cannot be read is said by the reader
-        return SASRecDataSet(name)
+        sep = separator_of_numbers(name)
+        return prepare(read_log(name)) if sep is None else SASRecDataSet(name, sep)
     known = ", ".join([*FILES, *PAPER_FILES, "sample"])
     raise FileNotFoundError(
-        f"data {name!r}: neither a file of `user item` lines nor one of {known}"
+        f"data {name!r}: there is no such file, and no data set of this name. Give the path of "
+        f"your own log (csv, tsv, Parquet, JSON lines, `user item` lines), or one of {known}"
     )
 
 

@@ -9,7 +9,7 @@ from seqrec_lib.common.checks import one_of
 from seqrec_lib.data.coding import coded, from_1
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.interactions import as_table, check_interactions, stable_order, times_of
-from seqrec_lib.data.items import grown_table, item_table
+from seqrec_lib.data.items import grown_table
 from seqrec_lib.data.movielens import MovieLens
 from seqrec_lib.data.report import preparation_report, print_report, split_report
 from seqrec_lib.data.sequences import Sequences
@@ -104,18 +104,21 @@ def prepare_split(
     test: pd.DataFrame,
     items: pd.DataFrame | None = None,
     *,
+    keep_times: bool = False,
     verbose: bool = True,
+    like: SASRecDataSet | None = None,
 ) -> SASRecDataSet:
     """A data set from a split that is there already, as three tables.
 
     train, valid, test: tables as `prepare` takes them; None for no validation. Each user's rows are
         sorted by time within their part, or keep their order where no table has times. Nothing is
         dropped. A part may hold several items of a user: the first is ranked.
-    items: see `prepare`.
+    items, keep_times, like: see `prepare`.
     verbose: print the report, which says how many rows of valid and test are of users or items
         without training rows: those users are not evaluated, those items cannot be learned.
 
-    Raises ValueError as `prepare`, and where some tables have times and others not.
+    Raises ValueError as `prepare`, where some tables have times and others not, and for keep_times
+    where none has.
     """
     given = {"train": train, "valid": valid, "test": test}
     tables = {name: check_interactions(t) for name, t in given.items() if t is not None}
@@ -123,23 +126,27 @@ def prepare_split(
     if len(set(timed.values())) > 1:
         raise ValueError(f"either all tables have a column 'time' or none; now {timed}")
     rows = pd.concat(tables.values())
-    user, item, raw_users, raw_items, _ = coded(rows, keep_times=False)
+    known = None if like is None else like.vocabulary
+    user, item, raw_users, raw_items, _ = coded(rows, keep_times).after(known)
     first, parts, sequences = 0, {}, {}
     for name in given:
         table = tables.get(name, rows.iloc[:0])
         here = slice(first, first + len(table))
         first += len(table)
         parts[name] = user[here], item[here]
-        order = stable_order(user[here], times_of(table, keep_times=False))
+        time = times_of(table, keep_times=False)
+        order = stable_order(user[here], time)
+        kept = time[order] if time is not None and keep_times else None
         lengths = np.append(0, np.bincount(user[here], minlength=len(raw_users)))
-        sequences[name] = Sequences.from_lengths(item[here][order] + 1, lengths)
+        sequences[name] = Sequences.from_lengths(item[here][order] + 1, lengths, kept)
     dataset = SASRecDataSet.from_split(
         **sequences,
         usernum=len(raw_users),
         itemnum=len(raw_items),
-        items=item_table(raw_items, items),
+        items=grown_table(like, raw_items, items),
     )
     dataset.raw_users = from_1(raw_users)
+    dataset.item_name = dataset.item_name if like is None else like.item_name
     return _reported(dataset, split_report(parts), verbose)
 
 

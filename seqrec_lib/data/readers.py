@@ -69,20 +69,18 @@ def read_interactions(path: AnyPath, sep: str = " ") -> pd.DataFrame:
     if not isinstance(sep, str) or not sep or any(c in sep for c in "\r\n\"'.+-0123456789"):
         raise ValueError(f"sep={sep!r} cannot separate numbers; use for example ' ', '\\t' or ','")
     file = TextFile(path)
-    with file.lines() as lines:
-        head = list(_up_to_first_text(lines))
-    first = head[-1].rstrip(_BLANKS) if head else ""
+    head, first = _first_text(file)
     if not first:
         raise ValueError(f"{file.name} is empty: expected lines of 'user item' or 'user item time'")
-    if file.head.startswith(PARQUET) or _NAMES.search(first):
+    if _has_names(file, first):
         raise ValueError(
-            f"{file.name}, line {len(head)}: {first[:80]!r} looks like names of columns, or like "
+            f"{file.name}, line {head}: {first[:80]!r} looks like names of columns, or like "
             f"ids that are no numbers: prepare(read_log({str(path)!r})) reads such files"
         )
     fields = len(first.split(sep))
     if fields not in (2, 3):
         raise ValueError(
-            f"{file.name}, line {len(head)}: {fields} columns separated by "
+            f"{file.name}, line {head}: {fields} columns separated by "
             f"{sep!r}, expected 2 (user, item) or 3 (user, item, time): {first[:80]!r}. "
             "Another separator is given by sep= (read_interactions) or col_sep= (SASRecDataSet)"
         )
@@ -91,6 +89,27 @@ def read_interactions(path: AnyPath, sep: str = " ") -> pd.DataFrame:
     if fields == 3:
         warn_of_ratings(rows["time"].to_numpy(), file.name, sep)
     return rows
+
+
+def separator_of_numbers(path: AnyPath) -> str | None:
+    """What separates the columns of a file for `read_interactions`; None of one for `read_log`,
+    which has names of columns, or ids that are no numbers."""
+    file = TextFile(path)
+    _, first = _first_text(file)
+    if _has_names(file, first):
+        return None
+    return next((sep for sep in "\t,;|" if sep in first), " ")
+
+
+def _first_text(file: TextFile) -> tuple[int, str]:
+    """The number of the first line that is not empty, and that line."""
+    with file.lines() as lines:
+        head = list(_up_to_first_text(lines))
+    return len(head), head[-1].rstrip(_BLANKS) if head else ""
+
+
+def _has_names(file: TextFile, first: str) -> bool:
+    return file.head.startswith(PARQUET) or _NAMES.search(first) is not None
 
 
 def _read_numbers(file: TextFile, layout: _Layout, blank_ends: bool = False) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import numpy as np
 
 from seqrec_lib.common import ids as check
 from seqrec_lib.common.checks import positive
+from seqrec_lib.common.vocabulary import RawIds
 
 
 class Sequences:
@@ -25,6 +26,7 @@ class Sequences:
     def __init__(
         self, items: np.ndarray, starts: np.ndarray, times: np.ndarray | None = None
     ) -> None:
+        self.user_ids: RawIds | None = None  # what messages call the users
         self.items = check.flat_items(items)
         self.starts = check.whole_numbers("starts", starts)
         if len(self.starts) < 2:
@@ -99,8 +101,7 @@ class Sequences:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequences):
             return NotImplemented
-        mine, theirs = vars(self), vars(other)  # items, starts and times, where None equals None
-        return all(np.array_equal(mine[name], theirs[name]) for name in mine)
+        return all(map(np.array_equal, *((x.items, x.starts, x.times) for x in (self, other))))
 
     __hash__ = None  # type: ignore[assignment]  # arrays can change, so no hash
 
@@ -113,7 +114,9 @@ class Sequences:
         position = np.arange(len(self.items)) - np.repeat(self.starts[:-1], self.lengths)
         kept = position < np.repeat(lengths, self.lengths)
         times = None if self.times is None else self.times[kept]
-        return Sequences.from_lengths(self.items[kept], lengths, times)
+        rest = Sequences.from_lengths(self.items[kept], lengths, times)
+        rest.user_ids = self.user_ids
+        return rest
 
     def padded(self, users: Any, maxlen: int | None = None, drop_last: int = 0) -> np.ndarray:
         """The most recent items of some users as one rectangle, 0s in front.

@@ -1,6 +1,7 @@
 """What of each user's history is for training, what for validation and what for the test."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -101,6 +102,7 @@ class Split:
         """From {user: items in order}, thrice; a user may be missing from any of them.
 
         usernum, itemnum: the largest ids allowed; None allows all, and takes the largest user.
+        Times are kept where all three are `Sequences` with times.
         Raises ValueError that names the dict, the user and the value for whatever is no id, and
         where there are no items at all; TypeError for what is no dict.
         """
@@ -115,11 +117,16 @@ class Split:
         items = np.empty(lengths.sum(), dtype=np.int32)
         if len(items) == 0:
             raise ValueError(_NOTHING)
+        known = _times_of_all(parts.values())
+        times = None if known is None else np.empty(len(items), np.result_type(*known))
         first = np.cumsum(lengths) - lengths  # (U+1,) where a user's items of this part go
-        for values, own in flat:
-            items[np.arange(len(values)) + np.repeat(first - np.cumsum(own) + own, own)] = values
+        for part, (values, own) in enumerate(flat):
+            place = np.arange(len(values)) + np.repeat(first - np.cumsum(own) + own, own)
+            items[place] = values
+            if times is not None and known is not None:
+                times[place] = known[part]
             first = first + own
-        return cls(Sequences.from_lengths(items, lengths), flat[0][1], flat[1][1])
+        return cls(Sequences.from_lengths(items, lengths, times), flat[0][1], flat[1][1])
 
     @cached_property
     def train(self) -> Sequences:
@@ -246,6 +253,13 @@ class EditableSplit:
             )
         except (TypeError, ValueError, AttributeError):  # what is no dict of lists of numbers
             return False
+
+
+def _times_of_all(parts: Iterable[Any]) -> list[np.ndarray] | None:
+    """The times of each part, (N,); None where one of them has none."""
+    times = [part.times if isinstance(part, Sequences) else None for part in parts]
+    known = [each for each in times if each is not None]
+    return known if len(known) == len(times) else None
 
 
 def _copies(parts: dict[str, Any]) -> dict[str, dict[int, list[int]]]:

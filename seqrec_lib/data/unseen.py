@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.vocabulary import called
 from seqrec_lib.data.sequences import Sequences
 
 _SEARCHES_PER_LISTED_ITEM = 4  # searching for a number takes as long as listing so many items
@@ -44,7 +45,7 @@ class Complement:
         also: Iterable[np.ndarray] = (),
         device: torch.device | str = "cpu",
     ) -> None:
-        self.item_num = int(item_num)
+        self.item_num, self._user_ids = int(item_num), sequences.user_ids
         self._stride = self.item_num + 1
         keys = _seen_keys(sequences, self.item_num, also)  # (N,) user × stride + item, sorted
         starts = np.searchsorted(keys, np.arange(sequences.num_users + 2) * self._stride)
@@ -102,10 +103,8 @@ class Complement:
         """
         counts = self._counts[users]
         if not self._all_can_draw and bool((counts == 0).any()):
-            user = int(users[counts.argmin()])
-            raise ValueError(
-                f"user {user} has 0 of {self.item_num} items left to draw from: leave this user out"
-            )
+            who = called(self._user_ids, int(users[counts.argmin()]))
+            raise ValueError(f"{who} has 0 of {self.item_num} items left: leave this user out")
         return self.take(users, random_below(counts, k, generator))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec_lib.common.vocabulary import called
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.data.unseen import Complement, random_below
 
@@ -76,9 +77,9 @@ class WeightedComplement(Complement):
         if bool((left < needed).any()):
             worst = int(left.argmin())
             raise ValueError(
-                f"user {int(users[worst])} has {int(left[worst])} of {self.item_num} items left to "
-                f"draw from, and {needed} different ones are needed: draw fewer items, allow "
-                "repeats (replace=True), or leave this user out"
+                f"{called(self._user_ids, int(users[worst]))} has {int(left[worst])} of "
+                f"{self.item_num} items left to draw from, and {needed} different ones are needed: "
+                "draw fewer items, allow repeats (replace=True), or leave this user out"
             )
         items = self._draw_with_repeats(users, k, generator)
         return items if replace else self._replace_repeats(users, items, generator)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seqrec_lib.common.checks import one_of
+from seqrec_lib.common.vocabulary import RawIds
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.interactions import check_interactions, stable_order
 from seqrec_lib.data.sequences import Sequences
@@ -135,8 +136,9 @@ def histories_request(histories: Any, find: Finder) -> Request:
     for name in np.array(list(named), dtype=object)[~known].tolist():
         find.nothing_left(name)
     sequences = Sequences.from_lengths(np.array(items, dtype=np.int32), np.array([0, *lengths]))
-    labels = pd.Series(list(named)).to_numpy()[known]
-    return Request("history", labels, sequences, np.flatnonzero(known) + 1)
+    labels = pd.Series(list(named)).to_numpy()
+    sequences.user_ids = RawIds("history", len(labels), labels)
+    return Request("history", labels[known], sequences, np.flatnonzero(known) + 1)
 
 
 def _named(histories: Any) -> dict[Any, list[Any]]:

@@ -83,7 +83,7 @@ def sampled_candidates(
     seen = seen if exclude_seen else seen.without_last(seen.lengths)  # of nothing
     excluded = [] if as_released else [targets]
     unseen = _unseen(dataset, seen, excluded, replace, popularity_weighted)
-    users, left_out = with_competitors(users, unseen.count(users))
+    users, left_out = with_competitors(users, unseen.count(users), dataset.vocabulary.users)
     _say_if_few(unseen.count(users), num_negatives, replace)
     how = {"replace": replace} if isinstance(unseen, WeightedComplement) else {}
     parts = users.split(_USERS_AT_ONCE)

@@ -69,7 +69,9 @@ def _times_listed(top_items: np.ndarray, item_num: int) -> np.ndarray:
         raise ValueError(f"top_items must be (users, k) with users, got shape {top_items.shape}")
     times = np.bincount(top_items.ravel(), minlength=item_num + 1)
     if len(times) > item_num + 1:
-        raise ValueError(f"top_items holds item {len(times) - 1}, but there are {item_num} items")
+        raise ValueError(
+            f"top_items holds item number {len(times) - 1}, but there are {item_num} items"
+        )
     return times[1:]
 
 

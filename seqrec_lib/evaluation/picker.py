@@ -132,10 +132,10 @@ class FilmPicker:
         plain = {"text/plain": "No films are chosen." if shown is None else repr(shown)}
         if shown is not None:
             plain["text/html"] = shown._repr_html_()
-        return {**plain, **self.widget()._repr_mimebundle_()} if _shows_widgets() else plain
+        return {**plain, **self.widget()._repr_mimebundle_()} if shows_widgets() else plain
 
 
-def _shows_widgets() -> bool:
+def shows_widgets() -> bool:
     """Whether a kernel runs this, ipywidgets is there and nobody has switched it off."""
     if os.environ.get("SEQREC_WIDGETS", "").lower() == "off":
         return False

@@ -113,7 +113,7 @@ def full_ranks(
     users, without = targets.nonzero().squeeze(1), dict[str, str]()
     if exclude_seen:
         before = Complement(left_out, dataset.itemnum, also=[targets.numpy()])
-        users, without = with_competitors(users, before.count(users))
+        users, without = with_competitors(users, before.count(users), dataset.vocabulary.users)
     most = max(1, _SCORES_AT_ONCE // (scorer.item_num + 1))
     batch_size = min(positive("batch_size", batch_size), most)
 
@@ -168,7 +168,7 @@ def _in_batches(
     better, tied = torch.zeros(2, len(users), dtype=torch.int64)
     if parts:  # with more processes than batches, some have none
         rows, (*counts, fault) = torch.cat(order), torch.cat(parts, dim=1).cpu()
-        finite_scores(fault, users[rows])
+        finite_scores(fault, users[rows], histories.user_ids)
         better[rows], tied[rows] = counts
     world.all_reduce_([better, tied])
     return better.numpy(), tied.numpy()

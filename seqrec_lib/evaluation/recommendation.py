@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from seqrec_lib.common.checks import positive
+from seqrec_lib.common.checks import finite_scores, positive
 from seqrec_lib.common.memory import says_what_to_lower
 from seqrec_lib.common.vocabulary import knows_all
 from seqrec_lib.data.dataset import SASRecDataSet
@@ -226,10 +226,9 @@ def top_items(
             parts.append((best.indices, best.values.float()))
         # all at once, so that the host waits for a GPU once
         ranked, values = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
-    wrong = values[:, 0].isnan() | values[:, 0].isposinf()  # NaN sorts first
-    if bool(wrong.any()):
-        user = int(ids[order[wrong]][0])
-        raise ValueError(f"scores for the history of {user} are NaN or infinite")
+    best_score = values[:, 0]  # NaN sorts first
+    fault = torch.where(best_score.isnan(), 2, best_score.isposinf().long())
+    finite_scores(fault, ids[order], histories.user_ids)
     items = torch.zeros(len(ids), k, dtype=torch.int64)
     scores = torch.full((len(ids), k), -torch.inf, dtype=torch.float32)
     items[order, :listed], scores[order, :listed] = ranked, values

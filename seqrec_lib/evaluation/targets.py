@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from torch import Tensor
 
+from seqrec_lib.common.vocabulary import RawIds, called
 from seqrec_lib.data.dataset import SASRecDataSet
 
 _MANY_REPEATS = 0.05  # of the targets: from here on they decide who is the best
@@ -24,9 +25,10 @@ def said_of_targets(dataset: SASRecDataSet, split: str, exclude_seen: bool) -> d
     }
 
 
-def with_competitors(users: Tensor, others: Tensor) -> tuple[Tensor, dict[str, str]]:
+def with_competitors(users: Tensor, others: Tensor, ids: RawIds) -> tuple[Tensor, dict[str, str]]:
     """Those of the users (U,) who have at least one of `others` (U,) to compete with the target.
 
+    ids: what users are called in messages.
     Returns them, and for the protocol how many were left out; a UserWarning names the first.
     Raises ValueError where nobody remains.
     """
@@ -34,8 +36,7 @@ def with_competitors(users: Tensor, others: Tensor) -> tuple[Tensor, dict[str, s
     count = int((~able).sum())
     if count == 0:
         return users, {}
-    first = int(users[~able][0])
-    who = f"user {first} has" if count == 1 else f"user {first} and {count - 1} more have"
+    who = f"{called(ids, users[~able].numpy())} {'has' if count == 1 else 'have'}"
     what = f"{who} every item in the history: no other is left to compete with the target"
     if count == len(users):
         raise ValueError(what)

@@ -28,7 +28,7 @@ from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, share_ma
 from seqrec_lib.plots.looking import added, looks, lookup, races
 from seqrec_lib.plots.results import by_epoch, effects, paper_and_ours
 from seqrec_lib.plots.scaling import growths, page_of_table, shared_step
-from seqrec_lib.plots.ssept import replacements, windows
+from seqrec_lib.plots.ssept import by_seed, replacements, windows
 
 __all__ = [
     "Drawing",
@@ -37,6 +37,7 @@ __all__ = [
     "attention_mask",
     "block_inside",
     "by_epoch",
+    "by_seed",
     "curves",
     "dependence",
     "differences",

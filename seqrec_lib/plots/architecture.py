@@ -44,9 +44,9 @@ def model_page(inputs: Sequence[str], targets: Sequence[str], user: str = "") ->
         _look_back(axes, [bool(film) for film in inputs], low)
     notes = {
         0.0: "input: film ids",
-        1.5: "vectors:\nfilm" + (" | user" if user else "") + "\n+ position",
+        1.5: "vectors:\nfilm" + (f" | {user}" if user else "") + "\n+ position",
         7.1: "normalise",
-        8.1: "scores: dot product\nwith every film vector",
+        8.1: "scores: dot product\nwith every film" + (f" | {user}" if user else " vector"),
         9.1: "should rank first",
     }
     for y, note in notes.items():
@@ -81,7 +81,10 @@ def _column(axes: Axes, t: int, film: str, target: str, user: str) -> None:
     _arrow(axes, (t, 2.07), (t, 2.93))
     _arrow(axes, (t, 4.37), (t, 4.93))
     _arrow(axes, (t, 6.37), (t, 6.88))
-    axes.add_patch(Rectangle((t - 0.44, 6.9), 0.88, 0.4, facecolor=BLUE, edgecolor=INK, lw=0.8))
+    left = t - 0.44
+    for colour, (_, width) in zip((BLUE, GREEN), parts, strict=False):
+        axes.add_patch(Rectangle((left, 6.9), width, 0.4, facecolor=colour, edgecolor=INK, lw=0.8))
+        left += width
     _arrow(axes, (t, 7.32), (t, 8.78))
     if target:
         style: dict[str, Any] = {"facecolor": "white", "edgecolor": GREEN, "linewidth": 1.6}

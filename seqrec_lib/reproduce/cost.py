@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.reproduce.building import (
-    BATCH,
     VALIDATE_EVERY,
     build_recipe,
     sampler_of,
     training_options,
 )
 from seqrec_lib.reproduce.recipe import Recipe
-from seqrec_lib.training.assembly import steps_an_epoch
+from seqrec_lib.training.assembly import assembled
+from seqrec_lib.training.options import TrainingOptions
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,28 @@ def run_cost(
     """Time a few training batches and one validation of a recipe; the weights are thrown away."""
     if recipe.baseline:
         return Cost(0.0, 0, 1.0)
-    users = int(np.count_nonzero(dataset.sequences.lengths))
     model = build_recipe(recipe, dataset, seed=0)
     sampler = sampler_of(recipe, dataset, model.seq_max_len, 0)
-    options = training_options(recipe, 0, device)
-    options |= {"num_epochs": 1, "verbose": False, "val_epoch": 0, "patience": None}
+    chosen = training_options(recipe, 0, device) | {"val_epoch": 0, "patience": None}
+    options = TrainingOptions(**chosen, verbose=False)
 
-    def train(steps: int) -> float:
-        started = time.perf_counter()
-        # batch_size says how many steps an epoch has; the rows of a batch are the sampler's
-        model.train_model(dataset, sampler, **(options | {"batch_size": max(1, users // steps)}))
-        return time.perf_counter() - started
+    def validate(seed: int) -> tuple[float, float]:
+        return model.evaluate_valid(dataset, seed)
 
-    train(1)  # compiling, caches
-    seconds = train(batches)
+    with ExitStack() as stack:
+        run = assembled(stack, model, dataset, sampler, options, validate)
+        an_epoch = run.steps
+
+        def train(steps: int) -> float:
+            run.steps = steps
+            return _timed(lambda: run.epoch(1))
+
+        train(1)  # compiling, caches
+        seconds = train(batches)
+    return Cost(seconds / batches, an_epoch, _timed(lambda: validate(0)))
+
+
+def _timed(act: Callable[[], Any]) -> float:
     started = time.perf_counter()
-    model.evaluate_valid(dataset, seed=0)
-    return Cost(seconds / batches, steps_an_epoch(dataset, BATCH), time.perf_counter() - started)
+    act()
+    return time.perf_counter() - started

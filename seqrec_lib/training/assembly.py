@@ -40,14 +40,30 @@ def train(
 ) -> dict[str, list[float]]:
     """Train by Adam, and keep the best epoch by validation where there is validation.
 
+    sampler, validate, errors: see `assembled`.
+    Returns {"loss": one per epoch, "val_ndcg": …, "val_hr": one per validation}.
+    """
+    with ExitStack() as stack:
+        return assembled(stack, model, dataset, sampler, options, validate).train()
+
+
+def assembled(
+    stack: ExitStack,
+    model: SequenceModel,
+    dataset: HasSplit,
+    sampler: Sampler | None,
+    options: TrainingOptions,
+    validate: Callable[[int], tuple[float, float]],
+) -> Run:
+    """A run, ready to go for as long as the stack is open: the model is then in training mode.
+
     In a `distributed.processes` block the processes share every batch: the step is that of one, up
     to rounding and the draws of dropout. The sampler's batch_size is that of all together.
 
     sampler: None makes the one that fits, see `fitting_sampler`.
     validate: seed → (NDCG@10, HR@10) on the validation items.
-    Returns {"loss": one per epoch, "val_ndcg": …, "val_hr": one per validation}.
 
-    Raises:
+    Raises, here or as it runs:
         ValueError: model, data and sampler do not fit, a batch is not of the right form, or this
             machine has no such device, precision or graph.
         FloatingPointError: a loss that is not finite; says where, and what to try.
@@ -69,28 +85,27 @@ def train(
     optimizer = optimizer_for(model, options)
     batches = Batches(dataset, source, options.objective, options.sse, draws.shared, model)
     state = TrainingState(model, _states(optimizer, source, draws))
-    with ExitStack() as stack:
-        stack.enter_context(_advice(model, options))
-        stack.enter_context(says_what_cannot_be_compiled(options.compiled))
-        stack.enter_context(in_mode(model, training=True))
-        save = _resume(stack, state, options, world, source, _settings(model, dataset, source))
-        stack.enter_context(told(model, state, options.verbose and world.first))
-        return Run(
-            state=state,
-            num_epochs=options.num_epochs,
-            patience=options.patience or math.inf,
-            rate_after=options.rate_after,
-            validates_after=options.validates_after,
-            engine=engine,
-            optimizer=optimizer,
-            next_batch=batches.next,
-            steps=steps_an_epoch(dataset, options.batch_size),
-            validate=lambda: _validated(model, validate, seed),
-            save=save,
-            begin_epoch=draws.begin_epoch,
-            world=world,
-            verbose=options.verbose,
-        ).train()
+    stack.enter_context(_advice(model, options))
+    stack.enter_context(says_what_cannot_be_compiled(options.compiled))
+    stack.enter_context(in_mode(model, training=True))
+    save = _resume(stack, state, options, world, source, _settings(model, dataset, source))
+    stack.enter_context(told(model, state, options.verbose and world.first))
+    return Run(
+        state=state,
+        num_epochs=options.num_epochs,
+        patience=options.patience or math.inf,
+        rate_after=options.rate_after,
+        validates_after=options.validates_after,
+        engine=engine,
+        optimizer=optimizer,
+        next_batch=batches.next,
+        steps=steps_an_epoch(dataset, options.batch_size),
+        validate=lambda: _validated(model, validate, seed),
+        save=save,
+        begin_epoch=draws.begin_epoch,
+        world=world,
+        verbose=options.verbose,
+    )
 
 
 def _undivided(dataset: SASRecDataSet, sampler: Sampler | None) -> SASRecDataSet:
@@ -116,6 +131,12 @@ def _make_trainable(model: SequenceModel) -> None:
         raise ValueError(
             f"no weight of this {type(model).__name__} has requires_grad=True: there is nothing to "
             "train; model.requires_grad_() thaws them all"
+        )
+    rows, items = len(model.output_embedding), model.item_num
+    if rows != items + 1:
+        raise ValueError(
+            f"{type(model).__name__}.output_embedding has {rows} rows: it must have item_num + 1 = "
+            f"{items + 1}, row 0 the padding; what is no item, such as a mask, must not be there"
         )
     for name, part in model.named_modules():
         if getattr(part, "sparse", False) is True:

@@ -61,6 +61,6 @@ def fitting_sampler(
         warnings.warn(
             "; ".join(differs) + ". Without a sampler the right one is made",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return sampler

@@ -80,7 +80,8 @@ class WarpSampler:
             raise ValueError("no user has 2 training items: there is nothing to predict from")
         self.negatives, self._unseen = negatives, Complement(sequences, itemnum)
         if negatives:
-            able = with_negatives(able, self._unseen.count(torch.from_numpy(able)), itemnum)
+            counts = self._unseen.count(torch.from_numpy(able))
+            able = with_negatives(able, counts, itemnum, sequences.user_ids)
         self._users = torch.from_numpy(able)
         self._items = torch.from_numpy(sequences.items)
         self._starts = torch.from_numpy(sequences.starts)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqrec_lib.data.preparation import prepare_split
+from seqrec_lib.data.preparation import prepare, prepare_split
 from seqrec_lib.evaluation.baselines import Popularity
 from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 
@@ -64,6 +64,37 @@ def test_titles_come_along_and_what_does_not_fit_is_refused() -> None:
         prepare_split(TRAIN, VALID.drop(columns="time"), TEST, verbose=False)
     with pytest.raises(ValueError, match="mixes kinds of ids"):
         prepare_split(TRAIN, VALID.assign(user=7), TEST, verbose=False)
+
+
+def test_times_come_along_part_by_part() -> None:
+    data = prepare_split(TRAIN, VALID, TEST, keep_times=True, verbose=False)
+    times = data.sequences.times
+    assert times is not None
+    assert times.tolist() == [1, 2, 3, 8, 9, 4, 5, 1, 1]  # a, b with its early validation, c
+    assert data.history("test").padded_times([2]).tolist() == [[4, 5, 1]]
+    with pytest.raises(ValueError, match="items are not in the order of their times"):
+        data.split_at(4, 8)
+    data = prepare_split(TRAIN, None, TEST, keep_times=True, verbose=False)
+    assert data.train.padded_times([1, 2, 3]).tolist() == [[1, 2, 3], [0, 4, 5], [0, 0, 0]]
+    assert data.split_at(3, 8)["test"] == 2
+    assert prepare_split(TRAIN, VALID, TEST, verbose=False).sequences.times is None
+    untimed = [table.drop(columns="time") for table in (TRAIN, VALID, TEST)]
+    with pytest.raises(ValueError, match="keep_times=True needs a time column"):
+        prepare_split(*untimed, keep_times=True, verbose=False)
+
+
+def test_the_numbers_of_another_data_set_are_kept() -> None:
+    titles = pd.DataFrame({"title": ["Forty", "Fifty"]}, index=[40, 50])
+    log = pd.DataFrame({"user": ["z", "c"], "item": [50, 40]})
+    before = prepare(log, titles, min_item_count=1, verbose=False)  # c is 1, z is 2; 40, 50
+    data = prepare_split(TRAIN, VALID, TEST, like=before, verbose=False)
+    assert data.raw_users[1:].tolist() == ["c", "z", "a", "b"]
+    assert data.raw_items[1:].tolist() == [40, 50, 10, 20, 30]
+    assert data.user_test == {3: [3, 1], 4: [], 1: [3]}  # z has nothing here
+    assert [data.title(raw) for raw in (50, 10)] == ["Fifty", "item 10"]
+    assert data.vocabulary.items.begins_with(before.vocabulary.items)
+    with pytest.raises(ValueError, match=r"user ids are text in like=.*numbers in the log"):
+        prepare_split(*(t.assign(user=1) for t in (TRAIN, VALID, TEST)), like=before)
 
 
 def test_it_is_ranked_as_by_hand() -> None:

@@ -94,7 +94,7 @@ def test_what_is_missing_comes_with_the_remedy(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(FileNotFoundError, match=r"(?s)By hand:.*'sample' \(--data sample"):
         load_dataset("ml-1m")
     with pytest.raises(
-        FileNotFoundError, match=r"neither a file of .* nor one of ml-100k.* sample"
+        FileNotFoundError, match=r"there is no such file.*your own log.* or one of ml-100k.* sample"
     ):
         load_dataset("no-such-file.txt")
 

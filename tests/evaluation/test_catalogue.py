@@ -42,7 +42,7 @@ def test_lists_are_described_with_intervals():
 
 
 def test_lists_are_checked():
-    with pytest.raises(ValueError, match="item 5, but there are 4"):
+    with pytest.raises(ValueError, match="item number 5, but there are 4"):
         describe_lists(np.array([[5]]), np.ones(5))
     with pytest.raises(ValueError, match=r"row 1 .*lists nothing"):
         describe_lists(np.array([[1], [0]]), np.ones(5))

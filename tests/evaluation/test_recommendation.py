@@ -173,7 +173,7 @@ def test_scores_that_are_no_numbers_are_an_error(bad):
         good(users, histories) + torch.where(histories[:, -1:] == 6, bad, 0.0)
     )
     recommend(model, dataset(), histories=[[5]])
-    with pytest.raises(ValueError, match="history of 2 "):
+    with pytest.raises(ValueError, match="the scores of history 1 are not finite"):
         recommend(model, dataset(), histories=[[5], [6]])
 
 

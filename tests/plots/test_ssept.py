@@ -1,6 +1,7 @@
 """Figures about SSE-PT show which ids were replaced, and where windows were drawn."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from figure_rules import rules
@@ -16,8 +17,16 @@ LENGTH, N = 12, 4
 STARTS = [8] * 6 + [1, 3, 3, 7]  # the last window of 12 films with 4 positions starts at 8
 
 
+EPOCHS = pd.Index([2, 4, 6], name="epoch")
+RUNS = {
+    "SASRec": pd.DataFrame({1: [0.50, 0.55, 0.56], 2: [0.52, 0.55, 0.58]}, index=EPOCHS),
+    "PT": pd.DataFrame({1: [0.50, 0.53, 0.57]}, index=EPOCHS),
+}
+
+
 def examples() -> dict[str, plots.Drawing]:
     return {
+        "by_seed": plots.by_seed(RUNS, "validation NDCG@10", "Two models, two seeds"),
         "replacements": plots.replacements(("person 1", "person 7"), READ, ASKED),
         "windows": plots.windows(LENGTH, N, STARTS, 0.4),
     }
@@ -30,6 +39,22 @@ figure, test_every_figure_is_tried, test_nothing_is_cut_off, test_picture_and_te
 
 def cells(axes) -> list[Rectangle]:
     return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+
+
+def test_seeds_are_thin_their_mean_is_thick_and_the_axis_need_not_start_at_zero():
+    figure = plots.by_seed(RUNS, "validation NDCG@10")
+    axes = figure.axes[0]
+    drawn = [(line.get_linewidth() > 2, list(line.get_ydata())) for line in axes.lines]
+    assert [thick for thick, _ in drawn] == [False, False, True, False, True]
+    assert drawn[2][1] == pytest.approx([0.51, 0.55, 0.57])  # by hand
+    assert axes.get_ylim()[0] > 0.4
+    assert "SASRec: 2 seeds, mean 0.510 at 2, highest 0.570 at 6, 0.570 at 6" in figure.alt
+    heights = {note.get_text(): note.xy[1] for note in axes.texts}
+    assert abs(heights["SASRec"] - heights["PT"]) > 0.004, "the two names lie on one another"
+    ordered = plots.by_seed({"PT": RUNS["PT"]}, "loss", order=["SASRec", "PT"])
+    assert ordered.axes[0].lines[-1].get_color() == axes.lines[-1].get_color() != "#0072B2"
+    with pytest.raises(ValueError, match="1 to 4 runs, not 0"):
+        plots.by_seed({}, "loss")
 
 
 def test_replacements_hatch_what_changed_and_nothing_else():

@@ -29,6 +29,7 @@ from seqrec_lib.reproduce.recorded import (
     run_label,
 )
 from seqrec_lib.reproduce.tables import RECIPES, REPRODUCED_TABLES, find_recipes
+from seqrec_lib.training.loop import Run
 
 
 def recipe_of(table, row):
@@ -294,8 +295,14 @@ def test_cost_adds_up_by_hand():
     assert cost.seconds(0) == 9.0
 
 
-def test_cost_is_measured(sample_dataset):
+@pytest.mark.filterwarnings("error")  # a plan times every row, and would say it again each time
+def test_cost_is_measured_in_silence(sample_dataset, capsys, monkeypatch):
+    batches = []
+    step = Run.epoch
+    monkeypatch.setattr(Run, "epoch", lambda run, n: batches.append(run.steps) or step(run, n))
     cost = run_cost(recipe_of("V", "n=10"), sample_dataset, batches=2)
+    assert batches == [1, 2]  # the first is not timed
+    assert capsys.readouterr().out == ""
     assert cost.batches == sample_dataset.usernum // 128
     assert cost.batch > 0
     assert cost.scoring > 0
