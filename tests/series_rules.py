@@ -28,7 +28,9 @@ LESSONS = {  # in the new form
     "01_movielens_to_sequences",
     "02_attention_from_scratch",
     "03_sasrec",
+    "06_evaluation_pitfalls",
     "08_looking_inside",
+    "10_paper_against_ours",
 }
 CELLS = range(45, 86)  # of a notebook in the old form
 LESSON_CELLS = range(35, 61)

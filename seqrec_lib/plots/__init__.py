@@ -21,12 +21,18 @@ from seqrec_lib.plots.charts import (
     lengths_and_popularity,
     lines,
 )
+from seqrec_lib.plots.comparing import differences, effect_sizes
 from seqrec_lib.plots.diagrams import attention_mask, shift, split_cells, tie_orders, two_losses
 from seqrec_lib.plots.drawing import Drawing, short
-from seqrec_lib.plots.evaluation import curves, differences, order_change, split_in_time, spread
+from seqrec_lib.plots.evaluation import (
+    curves,
+    order_change,
+    split_in_time,
+    spread,
+)
 from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, share_maps, side_by_side
 from seqrec_lib.plots.looking import added, looks, lookup, races
-from seqrec_lib.plots.results import by_epoch, effects, paper_and_ours
+from seqrec_lib.plots.results import by_epoch, effects, off_the_paper, paper_and_ours
 from seqrec_lib.plots.scaling import growths, page_of_table, shared_step
 from seqrec_lib.plots.ssept import by_seed, replacements, windows
 
@@ -41,6 +47,7 @@ __all__ = [
     "curves",
     "dependence",
     "differences",
+    "effect_sizes",
     "effects",
     "film_map",
     "growth",
@@ -56,6 +63,7 @@ __all__ = [
     "lookup",
     "model_page",
     "number_table",
+    "off_the_paper",
     "order_change",
     "page_of_table",
     "paper_and_ours",
