@@ -31,7 +31,7 @@ from seqrec_lib.plots.evaluation import (
     split_in_time,
     spread,
 )
-from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, scatter, side_by_side
+from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, share_maps, side_by_side
 from seqrec_lib.plots.looking import added, looks, lookup, races
 from seqrec_lib.plots.results import by_epoch, effects, off_the_paper, paper_and_ours
 from seqrec_lib.plots.scaling import growths, page_of_table, shared_step
@@ -73,7 +73,7 @@ __all__ = [
     "races",
     "ratio_map",
     "replacements",
-    "scatter",
+    "share_maps",
     "shared_step",
     "shift",
     "short",
