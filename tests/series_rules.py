@@ -30,6 +30,7 @@ LESSONS = {  # in the new form
     "03_sasrec",
     "04_training_on_a_gpu",
     "06_evaluation_pitfalls",
+    "07_ablations",
     "08_looking_inside",
     "10_paper_against_ours",
 }
