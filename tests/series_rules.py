@@ -28,6 +28,7 @@ LESSONS = {  # in the new form
     "01_movielens_to_sequences",
     "02_attention_from_scratch",
     "03_sasrec",
+    "09_scaling_out",
 }
 CELLS = range(45, 86)  # of a notebook in the old form
 LESSON_CELLS = range(35, 61)
