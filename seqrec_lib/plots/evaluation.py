@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from seqrec_lib.plots.drawing import (
     INK,
     ORANGE,
     Drawing,
+    apart,
     numbers,
     short,
 )
@@ -96,7 +97,7 @@ def curves(table: pd.DataFrame, ylabel: str, marks: Mapping[str, float] | None =
     axes.set(xscale="log", xlabel=str(table.index.name), ylabel=ylabel, ylim=(0, None))
     axes.get_xaxis().set_major_formatter("{x:,.0f}")
     top = axes.get_ylim()[1]
-    ends = _apart([float(values[-1]) for values in columns.values()], 0.062 * top)
+    ends = apart([float(values[-1]) for values in columns.values()], 0.062 * top)
     for style, name, y in zip(FIVE_LINES, columns, ends, strict=False):
         axes.annotate(
             short(name, 34), (1, y), (6, 0), xycoords=axes.get_yaxis_transform(),
@@ -107,15 +108,6 @@ def curves(table: pd.DataFrame, ylabel: str, marks: Mapping[str, float] | None =
         axes.annotate(f" {name}", (at, top), va="top", fontsize=9)
     axes.set(ylim=(0, top), xlim=(x[0], x[-1]))
     return drawing
-
-
-def _apart(places: Sequence[float], gap: float) -> list[float]:
-    """The same places in the same order, pushed up where two are nearer than `gap`."""
-    pushed = list(places)
-    order = sorted(range(len(places)), key=lambda i: places[i])
-    for below, above in pairwise(order):
-        pushed[above] = max(pushed[above], pushed[below] + gap)
-    return pushed
 
 
 def spread(
