@@ -28,6 +28,7 @@ LESSONS = {  # in the new form
     "01_movielens_to_sequences",
     "02_attention_from_scratch",
     "03_sasrec",
+    "04_training_on_a_gpu",
     "06_evaluation_pitfalls",
     "08_looking_inside",
     "10_paper_against_ours",

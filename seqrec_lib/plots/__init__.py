@@ -15,6 +15,7 @@ from seqrec_lib.plots.attention import (
     number_table,
 )
 from seqrec_lib.plots.charts import (
+    bars,
     heatmap,
     intervals,
     learning_curves,
@@ -41,6 +42,7 @@ __all__ = [
     "added",
     "attention_maps",
     "attention_mask",
+    "bars",
     "block_inside",
     "by_epoch",
     "by_seed",

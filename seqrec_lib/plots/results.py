@@ -148,11 +148,11 @@ def _away(axes: Axes, metric: str, values: pd.Series, tolerance: float) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def effects(table: pd.DataFrame, xlabel: str) -> Drawing:
+def effects(table: pd.DataFrame, xlabel: str, title: str = "") -> Drawing:
     """What each change does, by several sources: a dot a change and source, zero is no change.
 
     table: columns name, source, change, low and high (equal to change where there is no spread);
-    up to four sources, drawn in their order.
+    up to four sources, drawn in their order. title: what there is to see.
     """
     for column in ("name", "source", "change", "low", "high"):
         if column not in table:
@@ -165,7 +165,7 @@ def effects(table: pd.DataFrame, xlabel: str) -> Drawing:
     said = [
         f"{line['name']}, {line['source']}: {line['change']:+.3f}" for _, line in table.iterrows()
     ]
-    height = 1.3 + (0.16 + 0.16 * len(sources)) * len(names)
+    height = 1.3 + (0.16 + 0.16 * len(sources)) * len(names) + 0.3 * bool(title)
     drawing = Drawing(8.6, height, f"{xlabel}. {'; '.join(said)}.")
     axes = drawing.panel()
     axes.axvline(0, color=INK, linestyle="--", linewidth=1)
@@ -184,14 +184,15 @@ def effects(table: pd.DataFrame, xlabel: str) -> Drawing:
     axes.set(xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
     axes.tick_params(axis="y", length=0)
     columns = len(sources) if len(sources) < 4 else 2  # four in a line are wider than the panel
+    axes.set_title(title, fontsize=11, loc="left", pad=26 if len(sources) < 4 else 42)
     axes.legend(frameon=False, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), fontsize=9)
     return drawing
 
 
-def by_epoch(curves: Mapping[str, pd.Series], ylabel: str) -> Drawing:
+def by_epoch(curves: Mapping[str, pd.Series], ylabel: str, title: str = "") -> Drawing:
     """A quantity by epoch, one line a run; runs may be of different length.
 
-    curves: name of a run → its values, indexed by epoch; up to five.
+    curves: name of a run → its values, indexed by epoch; up to five. title: what there is to see.
     """
     if not 1 <= len(curves) <= len(FIVE_LINES):
         raise ValueError(f"there must be 1 to {len(FIVE_LINES)} curves, not {len(curves)}")
@@ -211,6 +212,7 @@ def by_epoch(curves: Mapping[str, pd.Series], ylabel: str) -> Drawing:
             markevery=max(1, len(values) // 20), **style,
         )  # fmt: skip
     axes.set(xlabel="epoch", ylabel=ylabel)
+    axes.set_title(title, fontsize=11, loc="left")
     axes.locator_params(axis="x", integer=True)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
     return drawing
