@@ -50,7 +50,11 @@ $(STAMP): requirements.txt pyproject.toml
 tutorial: $(STAMP)
 	@$(BIN)/python notebooks/tools/run_notebooks.py --jobs $(JOBS) --cell-timeout $(CELL_TIMEOUT)
 
+# Jupyter's question about news would lie over the first cells: this environment answers no.
 lab: $(STAMP)
+	@mkdir -p $(VENV)/share/jupyter/lab/settings && echo \
+	  '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' \
+	  > $(VENV)/share/jupyter/lab/settings/overrides.json
 	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
 	  $(if $(filter 0,$(shell id -u)),--allow-root)
 

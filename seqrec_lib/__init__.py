@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from seqrec_lib.reproduce.comparison import verdict as verdict
     from seqrec_lib.reproduce.cost import run_cost as run_cost
     from seqrec_lib.reproduce.deviations import deviations_from_papers as deviations_from_papers
+    from seqrec_lib.reproduce.experiments import experiments as experiments
     from seqrec_lib.reproduce.lines import CANDIDATE_SEED as CANDIDATE_SEED
     from seqrec_lib.reproduce.planning import plan_runs as plan_runs
     from seqrec_lib.reproduce.protocols_table import baselines_beside_runs as baselines_beside_runs

@@ -41,7 +41,7 @@ PUBLIC = {
     "sampled_candidates", "sampled_ranks", "similar_items", "summarise", "top_items", "user_values",
     # reproduce
     "CANDIDATE_SEED", "REPRODUCED_TABLES", "REPRODUCTION_TOLERANCE", "baselines_beside_runs",
-    "compare_with_paper", "deviations_from_papers", "find_recipes", "plan_runs",
+    "compare_with_paper", "deviations_from_papers", "experiments", "find_recipes", "plan_runs",
     "published_results", "published_value", "recorded_curve", "recorded_ranks", "recorded_runs",
     "recorded_table", "run_cost", "run_label", "run_recipe", "verdict",
     # benchmark, common

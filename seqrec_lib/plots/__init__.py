@@ -15,18 +15,25 @@ from seqrec_lib.plots.attention import (
     number_table,
 )
 from seqrec_lib.plots.charts import (
+    bars,
     heatmap,
     intervals,
     learning_curves,
     lengths_and_popularity,
     lines,
 )
+from seqrec_lib.plots.comparing import differences, effect_sizes
 from seqrec_lib.plots.diagrams import attention_mask, shift, split_cells, tie_orders, two_losses
 from seqrec_lib.plots.drawing import Drawing, short
-from seqrec_lib.plots.evaluation import curves, differences, order_change, split_in_time, spread
-from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, scatter, side_by_side
+from seqrec_lib.plots.evaluation import (
+    curves,
+    order_change,
+    split_in_time,
+    spread,
+)
+from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, share_maps, side_by_side
 from seqrec_lib.plots.looking import added, looks, lookup, races
-from seqrec_lib.plots.results import by_epoch, effects, paper_and_ours
+from seqrec_lib.plots.results import by_epoch, effects, off_the_paper, paper_and_ours
 from seqrec_lib.plots.scaling import growths, page_of_table, shared_step
 from seqrec_lib.plots.ssept import by_seed, replacements, windows
 
@@ -35,12 +42,14 @@ __all__ = [
     "added",
     "attention_maps",
     "attention_mask",
+    "bars",
     "block_inside",
     "by_epoch",
     "by_seed",
     "curves",
     "dependence",
     "differences",
+    "effect_sizes",
     "effects",
     "film_map",
     "growth",
@@ -56,6 +65,7 @@ __all__ = [
     "lookup",
     "model_page",
     "number_table",
+    "off_the_paper",
     "order_change",
     "page_of_table",
     "paper_and_ours",
@@ -63,7 +73,7 @@ __all__ = [
     "races",
     "ratio_map",
     "replacements",
-    "scatter",
+    "share_maps",
     "shared_step",
     "shift",
     "short",

@@ -207,7 +207,7 @@ def known_maps(
         said.append(f"{name} {weights[where].sum() / max(rows, 1):.0%} in {rows} rows")
     alt = f"Attention maps over {T} positions: on the left the right one, on the right what was "
     alt += f"learned. Weight on the right cells, mean of a row: {'; '.join(said)}."
-    drawing = Drawing(7.6, 0.9 + 0.22 * T * P, alt)
+    drawing = Drawing(7.6, 1.1 + 0.24 * T * P, alt)
     known = [f"{short(label, 26)}  {t + 1}" for t, label in enumerate(labels)]
     for at in range(P):
         for side, (shown, title) in enumerate(((truth[at], "known"), (maps[at], "learned"))):
@@ -215,9 +215,11 @@ def known_maps(
             image = axes.imshow(shown, SCALE, vmin=0, vmax=1, aspect="auto")
             _hatch_the_future(axes, maps)
             axes.set_title(f"{names[at]}: {title}", fontsize=10)
-            axes.set_xticks(range(T), [str(t + 1) for t in range(T)], fontsize=8)
+            axes.set_xticks(range(T), [str(t + 1) for t in range(T)], fontsize=9)
             places = known if at == side == 0 else [str(t + 1) for t in range(T)]  # titles once
-            axes.set_yticks(range(T), places, fontsize=8)
+            axes.set_yticks(range(T), places, fontsize=9)
+            axes.set_ylabel("" if side else "this position asks")
+            axes.set_xlabel("this position answers" if at == P - 1 else "")
             axes.tick_params(length=0)
             if side:
                 for row, column in np.argwhere(truth[at] > 0):

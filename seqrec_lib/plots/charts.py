@@ -10,6 +10,8 @@ import pandas as pd
 
 from seqrec_lib.plots.drawing import BLUE, INK, LINES, ORANGE, SCALE, Drawing, numbers
 
+HATCHES = ("", "////", "....", "xxxx")  # parts of a bar without colour
+
 
 def learning_curves(
     loss: Sequence[float],
@@ -163,6 +165,56 @@ def lines(table: pd.DataFrame, ylabel: str, log_x: bool = False, title: str = ""
     for name, values in columns.items():
         end = (table.index[-1], values[-1])
         axes.annotate(f"  {name}", end, va="center", annotation_clip=False)
+    return drawing
+
+
+def bars(
+    table: pd.DataFrame, xlabel: str, measured: Sequence[float] | None = None, title: str = ""
+) -> Drawing:
+    """One bar a row, its parts side by side; the sum is written at its end.
+
+    table: indexed by what a bar is, columns are the parts, up to four, none below 0. measured: what
+    was found in the place of each sum, a diamond. title: what there is to see.
+    """
+    parts = {str(name): numbers(str(name), table[name]) for name in table}
+    if not 1 <= len(parts) <= len(LINES):
+        raise ValueError(f"table must have 1 to {len(LINES)} columns, not {len(parts)}")
+    if min(values.min() for values in parts.values()) < 0:
+        raise ValueError("table holds a value below 0: a part of a bar cannot be negative")
+    found = None if measured is None else numbers("measured", measured)
+    sums, rows = np.sum(list(parts.values()), axis=0), np.arange(len(table))
+    if found is not None and len(found) != len(table):
+        raise ValueError(f"measured must have one value for each of {len(table)} rows")
+    said = []
+    for row, name in enumerate(table.index):
+        split = ", ".join(f"{part} {values[row]:.3g}" for part, values in parts.items())
+        note = "" if found is None else f", measured {found[row]:.3g}"
+        said.append(f"{name}: {split}{note}")
+    height = 1.3 + 0.42 * len(table) + 0.3 * bool(title)
+    drawing = Drawing(7, height, f"{xlabel}. {'; '.join(said)}.")
+    axes, left = drawing.panel(), np.zeros(len(table))
+    for style, hatch, (name, values) in zip(LINES, HATCHES, parts.items(), strict=False):
+        axes.barh(
+            rows, values, 0.62, left=left, label=name, color=style["color"], hatch=hatch,
+            edgecolor="white", linewidth=0,
+        )  # fmt: skip
+        left = left + values
+    if found is not None:
+        axes.plot(found, rows, "D", color="white", markeredgecolor=INK, label="measured")
+    ends = sums if found is None else np.maximum(sums, found)
+    for row, end in enumerate(ends):
+        note = f"{sums[row]:,.3g}" if sums[row] < 1000 else f"{sums[row]:,.0f}"
+        axes.annotate(note, (end, row), (9, 0), textcoords="offset points", va="center")
+    axes.set(xlim=(0, 1.13 * float(ends.max())), ylim=(len(table) - 0.5, -0.5), xlabel=xlabel)
+    axes.set_yticks(rows, [str(name) for name in table.index])
+    axes.tick_params(axis="y", length=0)
+    named = len(parts) > 1 or found is not None
+    axes.set_title(title, fontsize=11, loc="left", pad=24 if named else None)
+    if named:
+        axes.legend(
+            frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(-0.02, 0.98), fontsize=9,
+            columnspacing=1.2, handletextpad=0.5,
+        )  # fmt: skip
     return drawing
 
 

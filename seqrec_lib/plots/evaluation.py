@@ -1,4 +1,4 @@
-"""Figures about evaluation: order by protocol, curves, spread, differences, splits in time."""
+"""Figures about evaluation: order by protocol, curves, spread, splits in time."""
 
 from __future__ import annotations
 
@@ -75,10 +75,13 @@ def order_change(table: pd.DataFrame, metric: str, title: str = "") -> Drawing:
     return drawing
 
 
-def curves(table: pd.DataFrame, ylabel: str, marks: Mapping[str, float] | None = None) -> Drawing:
+def curves(
+    table: pd.DataFrame, ylabel: str, marks: Mapping[str, float] | None = None, title: str = ""
+) -> Drawing:
     """Columns of a table as lines over its index on a log scale, each named at its right end.
 
-    marks: what a dashed vertical line means → its value on the axis.
+    The axis begins at 0 unless there are values below; then zero is a line of its own.
+    marks: what a dashed vertical line means → its value on the axis. title: what there is to see.
     """
     if not 1 <= table.shape[1] <= len(FIVE_LINES):
         raise ValueError(f"table must have 1 to {len(FIVE_LINES)} columns, not {table.shape[1]}")
@@ -94,10 +97,15 @@ def curves(table: pd.DataFrame, ylabel: str, marks: Mapping[str, float] | None =
     for style, values in zip(FIVE_LINES, columns.values(), strict=False):
         every = max(1, len(x) // 8)
         axes.plot(x, values, markevery=every, linewidth=2, **style)
-    axes.set(xscale="log", xlabel=str(table.index.name), ylabel=ylabel, ylim=(0, None))
+    axes.set(xscale="log", xlabel=str(table.index.name), ylabel=ylabel)
+    axes.set_title(title, fontsize=11, loc="left")
     axes.get_xaxis().set_major_formatter("{x:,.0f}")
-    top = axes.get_ylim()[1]
-    ends = apart([float(values[-1]) for values in columns.values()], 0.062 * top)
+    bottom, top = axes.get_ylim()
+    if all((values >= 0).all() for values in columns.values()):
+        bottom = 0.0
+    else:
+        axes.axhline(0, color=GREY, linewidth=1.5)
+    ends = apart([float(values[-1]) for values in columns.values()], 0.062 * (top - bottom))
     for style, name, y in zip(FIVE_LINES, columns, ends, strict=False):
         axes.annotate(
             short(name, 34), (1, y), (6, 0), xycoords=axes.get_yaxis_transform(),
@@ -106,16 +114,20 @@ def curves(table: pd.DataFrame, ylabel: str, marks: Mapping[str, float] | None =
     for name, at in (marks or {}).items():
         axes.axvline(at, color=INK, linestyle="--", linewidth=1)
         axes.annotate(f" {name}", (at, top), va="top", fontsize=9)
-    axes.set(ylim=(0, top), xlim=(x[0], x[-1]))
+    axes.set(ylim=(bottom, top), xlim=(x[0], x[-1]))
     return drawing
 
 
 def spread(
-    samples: Mapping[str, Any], xlabel: str, reach: Mapping[str, tuple[float, float]] | None = None
+    samples: Mapping[str, Any],
+    xlabel: str,
+    reach: Mapping[str, tuple[float, float]] | None = None,
+    title: str = "",
 ) -> Drawing:
     """Repeated measurements as dots in one row per name, with an interval below where given.
 
-    samples: name → values (S,). reach: name → (low, high) of an interval of another kind.
+    samples: name → values (S,). reach: name → (low, high) of an interval of another kind. title:
+    what there is to see.
     """
     if len(samples) == 0:
         raise ValueError('samples is empty: give {"name": values, ...}')
@@ -125,8 +137,9 @@ def spread(
     if reach:
         told = [f"{name} {low:.4f} to {high:.4f}" for name, (low, high) in reach.items()]
         alt += f" Intervals: {'; '.join(told)}."
-    drawing = Drawing(8, 1.1 + 0.6 * len(known), alt)
+    drawing = Drawing(7.4, 1.1 + 0.6 * len(known) + 0.3 * bool(title), alt)
     axes = drawing.panel()
+    drawing.suptitle(title, fontsize=11)
     for row, (name, values) in enumerate(known.items()):
         lifted = row - 0.12 - 0.2 * (np.arange(len(values)) % 3) / 2  # side by side, not on top
         axes.scatter(values, lifted, s=26, color=BLUE, alpha=0.8, linewidths=0)
@@ -134,43 +147,6 @@ def spread(
             axes.plot(reach[name], [row + 0.22] * 2, color=INK, linewidth=2, marker="|")
     axes.set(xlabel=xlabel, ylim=(len(known) - 0.5, -0.6))
     axes.set_yticks(range(len(known)), list(known))
-    axes.tick_params(axis="y", length=0)
-    return drawing
-
-
-def differences(table: pd.DataFrame, xlabel: str, title: str = "") -> Drawing:
-    """Differences with their intervals, and zero; those that hold zero are hollow and dashed.
-
-    table: indexed by what was compared, columns value, low and high. title: what there is to see.
-    """
-    for column in ("value", "low", "high"):
-        if column not in table:
-            raise ValueError(f"table must have the column {column!r}; it has {list(table)}")
-    value, low, high = (numbers(name, table[name]) for name in ("value", "low", "high"))
-    names = [str(name).replace("\n", " ") for name in table.index]
-    said = [
-        f"{name} {v:+.4f} ({a:+.4f} to {b:+.4f})"
-        for name, v, a, b in zip(names, value, low, high, strict=True)
-    ]
-    open_ = [name for name, a, b in zip(names, low, high, strict=True) if a <= 0 <= b]
-    alt = f"{xlabel}: {'; '.join(said)}. Zero lies in: {', '.join(open_) or 'none of them'}."
-    drawing = Drawing(7, 1.1 + 0.42 * len(table) + 0.3 * bool(title), alt)
-    axes = drawing.panel()
-    drawing.suptitle(title, fontsize=11)
-    for row in range(len(table)):
-        sure = not low[row] <= 0 <= high[row]
-        dashes = "-" if sure else (0, (3, 2))
-        axes.plot([low[row], high[row]], [row, row], color=INK, linestyle=dashes, linewidth=1.6)
-        face = BLUE if sure else "white"
-        axes.plot([value[row]], [row], marker="o", color=BLUE, markerfacecolor=face, markersize=8)
-        note = f"{value[row]:+.4f}"
-        axes.annotate(note, (high[row], row), (8, 0), textcoords="offset points", va="center")
-    axes.axvline(0, color=GREY, linewidth=1.5)
-    left, right = min(0.0, float(low.min())), max(0.0, float(high.max()))
-    width = right - left
-    axes.set(xlim=(left - 0.04 * width, right + 0.14 * width), xlabel=xlabel)
-    axes.set(ylim=(len(table) - 0.4, -0.6))
-    axes.set_yticks(range(len(table)), [str(name) for name in table.index])
     axes.tick_params(axis="y", length=0)
     return drawing
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from seqrec_lib.plots.drawing import (
     BLUE,
@@ -83,11 +84,75 @@ def paper_and_ours(table: pd.DataFrame, tolerance: float) -> Drawing:
     return drawing
 
 
-def effects(table: pd.DataFrame, xlabel: str) -> Drawing:
+def off_the_paper(table: pd.DataFrame, tolerance: float, title: str = "") -> Drawing:
+    """How far each row is from the printed one: NDCG@10 on the left, HR@10 on the right.
+
+    table: columns row, paper, difference, lowest, highest (NDCG@10 of seeds), difference_hr and
+        seeds, as of `compare_with_paper`; rows without a difference are left out, and nothing is
+        drawn on the right where no HR@10 is printed.
+    tolerance: of NDCG@10, as a grey band; twice that for HR@10. Dots outside are hollow. What is
+        further away than five tolerances is drawn as an arrow at the edge, with its value.
+    title: what there is to see.
+    """
+    for column in ("row", "paper", "difference", "lowest", "highest", "difference_hr", "seeds"):
+        if column not in table:
+            raise ValueError(f"table must have the column {column!r}; it has {list(table)}")
+    table = table[table["difference"].notna()]
+    if len(table) == 0:
+        raise ValueError("table has no rows with a difference: there is nothing to draw")
+    said = []
+    for _, line in table.iterrows():
+        hr = "" if np.isnan(line["difference_hr"]) else f", HR@10 {line['difference_hr']:+.4f}"
+        said.append(f"{line['row']} {line['difference']:+.4f}{hr}")
+    alt = f"NDCG@10, ours minus the paper's, tolerance {tolerance:g}: {'; '.join(said)}."
+    drawing = Drawing(7, 1.2 + 0.3 * len(table) + 0.3 * bool(title), alt)
+    drawing.suptitle(title, fontsize=11)
+    printed_hr = table["difference_hr"].notna().any()
+    left = drawing.panel(2 if printed_hr else 1)
+    lows, highs = table["lowest"] - table["paper"], table["highest"] - table["paper"]
+    _away(left, "NDCG@10", table["difference"], tolerance)
+    inside = (lows.abs() < 5 * tolerance) & (highs.abs() < 5 * tolerance)
+    rows = np.arange(len(table))[inside.to_numpy()]
+    left.hlines(rows, lows[inside], highs[inside], color=INK, linewidth=1.4, zorder=2)
+    seeds = table["seeds"].astype(int)
+    names = [
+        f"{short(str(row), 30)} ({n})" for row, n in zip(table["row"], seeds, strict=True)
+    ]  # how many seeds
+    left.set_yticks(range(len(table)), names, fontsize=9)
+    if printed_hr:
+        right = drawing.panel(2, 2)
+        _away(right, "HR@10", table["difference_hr"], 2 * tolerance)
+        right.set_yticks([])
+    return drawing
+
+
+def _away(axes: Axes, metric: str, values: pd.Series, tolerance: float) -> None:
+    """Dots at distances from zero, a row each, with the band of what is near enough."""
+    reach = 5 * tolerance
+    axes.axvspan(-tolerance, tolerance, color=PALE, linewidth=0, zorder=0)
+    axes.axvline(0, color=GREY, linewidth=1.2, zorder=1)
+    for row, value in enumerate(values):
+        if np.isnan(value):
+            continue
+        if abs(value) > reach:
+            side = 1 if value > 0 else -1
+            axes.plot([side * reach], [row], marker=">" if side > 0 else "<", color=ORANGE)
+            note, place = f"{value:+.3f}", (side * reach * 0.92, row)
+            axes.annotate(note, place, ha="right" if side > 0 else "left", va="center", fontsize=9)
+            continue
+        fill = BLUE if abs(value) <= tolerance + 1e-9 else "white"
+        axes.plot([value], [row], marker="o", color=BLUE, markerfacecolor=fill, zorder=3)
+    axes.set(xlim=(-1.04 * reach, 1.04 * reach), ylim=(len(values) - 0.4, -0.6))
+    axes.set_xticks([-reach, 0, reach])
+    axes.set_xlabel(f"{metric}, ours − paper\n(grey: ±{tolerance:g})")
+    axes.tick_params(axis="y", length=0)
+
+
+def effects(table: pd.DataFrame, xlabel: str, title: str = "") -> Drawing:
     """What each change does, by several sources: a dot a change and source, zero is no change.
 
     table: columns name, source, change, low and high (equal to change where there is no spread);
-    up to four sources, drawn in their order.
+    up to four sources, drawn in their order. title: what there is to see.
     """
     for column in ("name", "source", "change", "low", "high"):
         if column not in table:
@@ -100,7 +165,7 @@ def effects(table: pd.DataFrame, xlabel: str) -> Drawing:
     said = [
         f"{line['name']}, {line['source']}: {line['change']:+.3f}" for _, line in table.iterrows()
     ]
-    height = 1.3 + (0.16 + 0.16 * len(sources)) * len(names)
+    height = 1.3 + (0.16 + 0.16 * len(sources)) * len(names) + 0.3 * bool(title)
     drawing = Drawing(8.6, height, f"{xlabel}. {'; '.join(said)}.")
     axes = drawing.panel()
     axes.axvline(0, color=INK, linestyle="--", linewidth=1)
@@ -119,14 +184,15 @@ def effects(table: pd.DataFrame, xlabel: str) -> Drawing:
     axes.set(xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
     axes.tick_params(axis="y", length=0)
     columns = len(sources) if len(sources) < 4 else 2  # four in a line are wider than the panel
+    axes.set_title(title, fontsize=11, loc="left", pad=26 if len(sources) < 4 else 42)
     axes.legend(frameon=False, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), fontsize=9)
     return drawing
 
 
-def by_epoch(curves: Mapping[str, pd.Series], ylabel: str) -> Drawing:
+def by_epoch(curves: Mapping[str, pd.Series], ylabel: str, title: str = "") -> Drawing:
     """A quantity by epoch, one line a run; runs may be of different length.
 
-    curves: name of a run → its values, indexed by epoch; up to five.
+    curves: name of a run → its values, indexed by epoch; up to five. title: what there is to see.
     """
     if not 1 <= len(curves) <= len(FIVE_LINES):
         raise ValueError(f"there must be 1 to {len(FIVE_LINES)} curves, not {len(curves)}")
@@ -146,6 +212,7 @@ def by_epoch(curves: Mapping[str, pd.Series], ylabel: str) -> Drawing:
             markevery=max(1, len(values) // 20), **style,
         )  # fmt: skip
     axes.set(xlabel="epoch", ylabel=ylabel)
+    axes.set_title(title, fontsize=11, loc="left")
     axes.locator_params(axis="x", integer=True)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
     return drawing

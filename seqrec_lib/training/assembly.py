@@ -132,6 +132,12 @@ def _make_trainable(model: SequenceModel) -> None:
             f"no weight of this {type(model).__name__} has requires_grad=True: there is nothing to "
             "train; model.requires_grad_() thaws them all"
         )
+    rows, items = len(model.output_embedding), model.item_num
+    if rows != items + 1:
+        raise ValueError(
+            f"{type(model).__name__}.output_embedding has {rows} rows: it must have item_num + 1 = "
+            f"{items + 1}, row 0 the padding; what is no item, such as a mask, must not be there"
+        )
     for name, part in model.named_modules():
         if getattr(part, "sparse", False) is True:
             raise ValueError(

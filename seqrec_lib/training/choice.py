@@ -14,7 +14,7 @@ from seqrec_lib.network.rows import PaddedRows
 from seqrec_lib.network.sdpa import FusedRows
 from seqrec_lib.training.engine import PaddedEngine
 from seqrec_lib.training.gpu import CapturedEngine, TF32Engine, refuse_what_cannot_be_had
-from seqrec_lib.training.losses import Within
+from seqrec_lib.training.losses import Checked, Within, is_own
 from seqrec_lib.training.options import PRECISIONS, TrainingOptions
 from seqrec_lib.training.own_step import ContractEngine
 from seqrec_lib.training.packed_engine import PackedEngine
@@ -80,6 +80,9 @@ def engine_for(
     if getattr(model, "has_own_step", False):
         return ContractEngine(model, options, world, draws.dropout, draws.ambient)
     paged, fits = options.tables == "sparse", fits_packed(model)
+    if is_own(options.objective):
+        _refuse_what_an_own_loss_lacks(options)
+        fits = False
     if options.engine == "packed" and not fits:
         raise ValueError(
             "engine='packed' is for float32 weights on a CPU and for SASREC and SSEPT as they are "
@@ -87,6 +90,8 @@ def engine_for(
             "'auto'"
         )
     loss: Any = options.objective
+    if is_own(loss):
+        loss = Checked(loss)
     if paged:
         loss = paged_loss(loss, item_num)
     elif item_num < model.item_num:
@@ -106,3 +111,14 @@ def engine_for(
     if options.captured:
         return CapturedEngine(engine)
     return PagedEngine(engine, model) if paged else engine
+
+
+def _refuse_what_an_own_loss_lacks(options: TrainingOptions) -> None:
+    """The packed step and sparse tables show a loss a part of the batch or of the table."""
+    asked = {"engine": "packed", "tables": "sparse"}
+    for name, value in asked.items():
+        if getattr(options, name) == value:
+            raise ValueError(
+                f"{name}={value!r} runs the library's losses only, and "
+                f"{type(options.objective).__name__} is your own: leave {name} out"
+            )

@@ -132,6 +132,12 @@ class Batches:
                 "data set with keep_times=True and the sampler with its `train`"
             )
         batch = self.model.training_batch(batch, self.generator)
+        if not batch.seq.shape == batch.pos.shape == batch.neg.shape:
+            raise ValueError(
+                f"{type(self.model).__name__}.training_batch gave seq, pos and neg of shapes "
+                f"{tuple(batch.seq.shape)}, {tuple(batch.pos.shape)} and {tuple(batch.neg.shape)}: "
+                "each position that is read needs a target in pos (0 for none) and a negative"
+            )
         if self.unseen is None:
             negatives = batch.neg.unsqueeze(2)[:, :, : self.loss.negatives]
         else:

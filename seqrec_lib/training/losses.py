@@ -7,6 +7,9 @@ returns the SUM over the rows; training divides by the number of real positions 
 whose next item is 0 is padding and counts nothing: on a GPU, picking the real rows would make the
 host wait for the device. `dots` multiplies queries with rows of the table: `dots` here, which is
 the definition, or `packed.dots`, the fast way to the same numbers on a CPU.
+
+A loss of your own is any object with `negatives`, how many are drawn for each position, and `total`
+as `BCE` has it, which may add up each row alone; it runs in the plain engine.
 """
 
 from __future__ import annotations
@@ -18,11 +21,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn import functional
 
-from seqrec_lib.common.checks import positive, probability
+from seqrec_lib.common.checks import positive, probability, whole_number
 
 _LOGITS_AT_ONCE = 2**18  # 1 MiB of float32: a chunk of logits stays in a core's cache
 _ROWS_AT_LEAST = (
@@ -194,21 +197,64 @@ class Within:
         return self.loss.total(query, shift, part, target, negative, dots)
 
 
+@dataclass(frozen=True)
+class Checked:
+    """A loss of the user's own: what it gives is looked at before it is differentiated."""
+
+    loss: Any
+
+    def total(
+        self,
+        query: Tensor,
+        shift: Tensor | None,
+        table: Tensor,
+        target: Tensor,
+        negative: Tensor,
+        dots: Dots = dots,
+    ) -> Tensor:
+        """See the module: → a scalar. Raises ValueError where it is none."""
+        given = self.loss.total(query, shift, table, target, negative, dots)
+        if not isinstance(given, Tensor) or given.ndim != 0:
+            shape = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
+            raise ValueError(
+                f"{type(self.loss).__name__}.total gave {shape} for {len(query)} rows: it must "
+                "give the sum over those whose target is not 0, a tensor without an axis"
+            )
+        return given
+
+
 Loss = BCE | GBCE | SampledSoftmax | CrossEntropy
 LOSSES: dict[str, type[Loss]] = {
     kind.name: kind for kind in (BCE, GBCE, SampledSoftmax, CrossEntropy)
 }
 
 
+def is_own(loss: Any) -> bool:
+    """Whether a loss is not the library's: then nothing but the plain engine may run it."""
+    return not isinstance(loss, BCE | GBCE | SampledSoftmax | CrossEntropy)
+
+
 def as_loss(loss: str | Loss) -> Loss:
-    """A loss from its name ("bce", "gbce", "sampled-softmax", "cross-entropy") or from itself."""
+    """A loss from its name ("bce", "gbce", "sampled-softmax", "cross-entropy") or from itself.
+
+    Raises ValueError for another name or a number of negatives that is none, TypeError for what is
+    neither a name nor a loss.
+    """
     if isinstance(loss, str):
         if loss not in LOSSES:
             raise ValueError(f"loss={loss!r} must be one of {', '.join(map(repr, LOSSES))}")
         return LOSSES[loss]()
-    if not isinstance(loss, BCE | GBCE | SampledSoftmax | CrossEntropy):
+    if isinstance(loss, type) or not all(hasattr(loss, name) for name in ("negatives", "total")):
         raise TypeError(
-            f"loss={loss!r} must be a name or one of the classes in seqrec_lib.training.losses"
+            f"loss={loss!r} must be a name, an object of the classes in seqrec_lib.training.losses "
+            "such as BCE(), or one of your own: with `negatives`, how many are drawn for each "
+            "position (0 for none), and the method `total` as BCE has it"
+        )
+    whole_number("the loss's negatives", loss.negatives, least=0)
+    if isinstance(loss, nn.Module) and any(True for _ in loss.parameters()):
+        raise TypeError(
+            f"the loss {type(loss).__name__} has weights, which the optimizer of the model would "
+            "not train: make them part of the model"
         )
     return loss
 

@@ -40,7 +40,7 @@ class TrainingOptions:
 
     Args:
         num_epochs: an epoch is max(1, users // batch_size) batches.
-        loss: a name or an object of `training.losses`.
+        loss: a name, an object of `training.losses`, or one of your own, see there.
         sse: stochastic shared embeddings, see `training.sse`; None is none.
         learning_rate, betas, epsilon: of Adam; the model's l2_reg is its weight decay. The papers'
             betas are (0.9, 0.98).
@@ -158,7 +158,7 @@ class TrainingOptions:
     def fixed(self) -> dict[str, Any]:
         """What must be equal when a run is resumed, as plain values: every field but the free."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in FREE}
-        values["loss"] = self.objective
+        values["loss"] = _described(self.objective)
         values["schedule"] = sorted((self.schedule or {}).items())
         return {
             name: value if isinstance(value, bool | int | float | str | list) else repr(value)
@@ -185,3 +185,10 @@ def _checked_schedule(schedule: Any) -> dict[int, float]:
         raise ValueError(
             f"schedule={schedule!r} must map numbers of epochs to rates above 0"
         ) from error
+
+
+def _described(loss: Loss) -> str:
+    """A loss in words that any process repeats: a plain object's repr is its address."""
+    kind = type(loss)
+    plain = kind.__repr__ is object.__repr__
+    return f"{kind.__name__} {sorted(vars(loss).items())}" if plain else repr(loss)

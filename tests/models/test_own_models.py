@@ -161,6 +161,89 @@ def test_a_state_of_another_shape_names_the_method():
             fitted(kind, cycles(), epochs=1)
 
 
+def test_a_mask_that_could_be_an_answer_is_refused():
+    class Leaky(BERT4Rec):
+        @property
+        def output_embedding(self):
+            return self.items.weight
+
+    with pytest.raises(ValueError, match=r"Leaky.output_embedding has 14 rows: .* 13"):
+        fitted(Leaky, cycles(), epochs=1)
+
+
+def test_a_training_batch_of_two_shapes_names_the_method():
+    class Longer(GRU4Rec):
+        def training_batch(self, batch, generator):
+            return batch._replace(seq=nn.functional.pad(batch.seq, (1, 0)))
+
+    with pytest.raises(ValueError, match=r"Longer\.training_batch gave seq, pos and neg of"):
+        fitted(Longer, cycles(), epochs=1)
+
+
+# A loss of one's own ----------------------------------------------------------------------------
+
+
+class BPR:
+    """Bayesian personalised ranking (Rendle et al. 2009): -log σ(s⁺ - s⁻)."""
+
+    negatives = 1
+
+    def total(self, query, shift, table, target, negative, dots):
+        right = (query * table[target]).sum(1)  # (N,)
+        wrong = (query * table[negative[:, 0]]).sum(1)
+        return nn.functional.softplus(wrong - right)[target != 0].sum()
+
+
+@pytest.mark.parametrize("kind", [*OWN, sl.SASREC])
+def test_a_loss_of_ones_own_trains_and_is_resumed(kind, tmp_path):
+    data = cycles()
+    _, history = fitted(kind, data, epochs=6, loss=BPR())
+    assert history["loss"][-1] < history["loss"][0]
+    fitted(kind, data, epochs=3, loss=BPR(), checkpoints=tmp_path)
+    _, resumed = fitted(kind, data, epochs=6, loss=BPR(), checkpoints=tmp_path)
+    assert resumed == history
+
+
+def test_its_first_step_is_that_of_a_computation_by_hand():
+    model, batch = tiny.sasrec(), tiny.batch_of([3, 5, 6])
+    seq, pos, neg = batch.seq, batch.pos, batch.neg
+    states = model.encode(seq, None, sl.PaddedRows(seq != 0))
+    scores = states @ model.output_embedding.T  # (B, T, I+1)
+    right, wrong = (scores.gather(2, x.unsqueeze(2)).squeeze(2)[pos != 0] for x in (pos, neg))
+    expected = -torch.log(torch.sigmoid(right - wrong)).mean().item()
+    batches = Foreign([[x.numpy() for x in batch]])
+    settings = {"seed": 1, "verbose": False, "loss": BPR()}
+    history = model.train_model(tiny.dataset(), batches, 1, 100, **settings)
+    assert history["loss"] == pytest.approx([expected], rel=1e-5)
+
+
+def test_what_is_no_loss_is_named():
+    class Vector(BPR):
+        def total(self, query, shift, table, target, negative, dots):
+            return (query * table[target]).sum(1)
+
+    class Weighted(nn.Linear):
+        negatives = 1
+
+        def total(self, *args):
+            return self.weight.sum()
+
+    class Half:
+        negatives = 1
+
+    data = cycles()
+    with pytest.raises(ValueError, match=r"Vector.total gave \(\d+,\) for \d+ rows"):
+        fitted(GRU4Rec, data, epochs=1, loss=Vector())
+    for loss in (Half(), BPR):
+        with pytest.raises(TypeError, match=r"`negatives`, how many .* the method `total`"):
+            fitted(GRU4Rec, data, epochs=1, loss=loss)
+    with pytest.raises(TypeError, match="Weighted has weights"):
+        fitted(GRU4Rec, data, epochs=1, loss=Weighted(1, 1))
+    for options in ({"engine": "packed"}, {"tables": "sparse"}):
+        with pytest.raises(ValueError, match="runs the library's losses only, and BPR is your own"):
+            fitted(sl.SASREC, data, epochs=1, loss=BPR(), **options)
+
+
 def test_what_is_not_written_is_named():
     class Half(sl.SequenceModel):
         def encode(self, items, users, rows):

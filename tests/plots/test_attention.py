@@ -113,6 +113,8 @@ def test_known_maps_frame_the_right_cells():
     frames = [p for p in learned.patches if to_rgb(p.get_edgecolor()) == to_rgb(drawing.ORANGE)]
     assert [(round(f.get_y()), round(f.get_x())) for f in frames] == [(2, 0), (3, 1)]
     assert "layer 1 29% in 2 rows" in figure.alt  # (1/3 + 1/4) / 2
+    assert [axes.get_ylabel() for axes in (known, learned)] == ["this position asks", ""]
+    assert {axes.get_xlabel() for axes in (known, learned)} == {"this position answers"}
 
 
 def test_growth_is_logarithmic_and_says_the_factor():

@@ -33,6 +33,7 @@ def examples() -> dict[str, plots.Drawing]:
         "intervals": plots.intervals(TABLE, "HR@10", ("best attainable", 0.7)),
         "lengths_and_popularity": plots.lengths_and_popularity([20, 30, 500], [9, 1, 4], cut=50),
         "lines": plots.lines(KEPT, "share", log_x=True),
+        "bars": plots.bars(KEPT, "share of the memory", [0.4, 1.2], "Longer is dearer"),
         "heatmap": plots.heatmap(np.eye(5), "position", "position", "cosine", title="Alike"),
         "tie_orders": plots.tie_orders(
             {"file": [*TITLES, LONG], "item id": [LONG, *TITLES]}, [1, 1, 1, 1, 1], "Two orders"
@@ -52,6 +53,20 @@ def examples() -> dict[str, plots.Drawing]:
 figure, test_every_figure_is_tried, test_nothing_is_cut_off, test_picture_and_text = rules(
     examples, charts, diagrams
 )
+
+
+def test_parts_of_a_bar_lie_side_by_side_and_the_sum_is_written():
+    figure = plots.bars(KEPT, "share", [0.4, 1.2])
+    parts = [p for p in figure.axes[0].patches if isinstance(p, Rectangle)]
+    found = {(p.get_x(), p.get_y() + p.get_height() / 2, p.get_width()) for p in parts}
+    expected = {(0, 0, 0.2), (0, 1, 0.9), (0.2, 0, 0.1), (0.9, 1, 0.4)}
+    assert np.allclose(sorted(found), sorted(expected))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["0.3", "1.3"]
+    assert "10: kept 0.2, padding 0.1, measured 0.4; 50:" in figure.alt
+    with pytest.raises(ValueError, match="below 0"):
+        plots.bars(-KEPT, "share")
+    with pytest.raises(ValueError, match="one value for each of 2 rows"):
+        plots.bars(KEPT, "share", [1.0])
 
 
 def test_long_labels_beside_square_panels_are_not_cut_off():

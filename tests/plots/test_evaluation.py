@@ -6,7 +6,7 @@ import pytest
 from figure_rules import rules
 
 from seqrec_lib import plots
-from seqrec_lib.plots import drawing
+from seqrec_lib.plots import comparing, drawing
 from seqrec_lib.plots import evaluation as evaluation_figures
 
 PLACES = pd.DataFrame(
@@ -20,6 +20,15 @@ NEGATIVES = pd.DataFrame(
 GAPS = pd.DataFrame(
     {"value": [0.02, 0.01], "low": [0.01, -0.01], "high": [0.03, 0.03]}, index=["sure", "open"]
 )
+SIZES = pd.DataFrame(
+    {
+        "value": [0.002, 0.4, 0.02],
+        "low": [0.0, 0.3, 0.01],
+        "high": [0.004, 0.5, 0.03],
+        "kind": ["luck", "question", "luck"],
+    },
+    index=["a draw", "the protocol", "a seed"],
+)
 PEOPLE = [([2000.0, 2000.5, 2001.0], ["train", "train", "test"]), ([2000.2], ["not used"])]
 
 
@@ -31,12 +40,13 @@ def examples() -> dict[str, plots.Drawing]:
             {"one": [0.1, 0.12, 0.11], "two": [0.3]}, "NDCG@10", {"one": (0.05, 0.2)}
         ),
         "differences": plots.differences(GAPS, "difference in NDCG@10", "One is clear"),
+        "effect_sizes": plots.effect_sizes(SIZES, "size", "The protocol is largest"),
         "split_in_time": plots.split_in_time({"a": PEOPLE, "b": PEOPLE}, [2000.3, 2000.6]),
     }
 
 
 figure, test_every_figure_is_tried, test_nothing_is_cut_off, test_picture_and_text = rules(
-    examples, evaluation_figures
+    examples, evaluation_figures, comparing
 )
 
 
@@ -79,6 +89,44 @@ def test_differences_are_hollow_where_they_hold_zero():
     assert "Zero lies in: open." in figure.alt
 
 
+def test_differences_of_several_panels_have_scales_of_their_own_and_the_rows_once():
+    small = GAPS * 0.01
+    figure = plots.differences({"left": GAPS, "right": small}, "difference", bound=0.005)
+    left, right = figure.axes
+    assert [axes.get_title() for axes in figure.axes] == ["left", "right"]
+    assert [tick.get_text() for tick in left.get_yticklabels()] == ["sure", "open"]
+    assert not any(tick.get_text() for tick in right.get_yticklabels())
+    assert left.get_xlim()[1] > 3 * right.get_xlim()[1]
+    shaded = right.patches[0].get_x(), right.patches[0].get_x() + right.patches[0].get_width()
+    assert shaded == pytest.approx((-0.005, 0.005))
+    assert "left, sure +0.0200 (+0.0100 to +0.0300); left, open" in figure.alt
+    assert "Zero lies in: left, open, right, open. Shaded: from -0.005 to 0.005." in figure.alt
+
+
+def test_curves_below_zero_get_a_line_at_zero():
+    axes = plots.curves(NEGATIVES - 0.5, "difference", title="It falls").axes[0]
+    assert axes.get_ylim()[0] < -0.3
+    assert axes.get_title(loc="left") == "It falls"
+    (zero,) = (line for line in axes.lines if list(line.get_ydata()) == [0, 0])
+    assert zero.get_color() == drawing.GREY
+    assert plots.curves(NEGATIVES, "HR@10").axes[0].get_ylim()[0] == 0
+
+
+def test_effect_sizes_go_from_large_to_small_on_a_log_scale():
+    figure = plots.effect_sizes(SIZES, "size")
+    axes = figure.axes[0]
+    assert axes.get_xscale() == "log"
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names == ["the protocol", "a seed", "a draw"]
+    dots = [line for line in axes.lines if len(line.get_xdata()) == 1]
+    assert [dot.get_xdata()[0] for dot in dots] == [0.4, 0.02, 0.002]
+    assert [dot.get_markerfacecolor() for dot in dots] == [drawing.ORANGE, drawing.BLUE, "white"]
+    intervals = [line.get_xdata().tolist() for line in axes.lines if len(line.get_xdata()) == 2]
+    assert intervals[:2] == [[0.3, 0.5], [0.01, 0.03]]
+    assert intervals[2] == [axes.get_xlim()[0], 0.004]  # into the edge: zero has no logarithm
+    assert "the protocol 0.4000 (0.3000 to 0.5000); a seed" in figure.alt
+
+
 def test_split_in_time_tells_training_from_test_and_counts_what_comes_later():
     figure = plots.split_in_time({"a": PEOPLE, "b": PEOPLE}, [2000.3, 2000.6])
     assert "a: 1 rows of training lie right of the line; b: 0 rows" in figure.alt
@@ -98,6 +146,11 @@ def test_split_in_time_tells_training_from_test_and_counts_what_comes_later():
         (lambda: plots.curves(NEGATIVES.iloc[::-1], "x"), "must be positive and rise"),
         (lambda: plots.spread({}, "x"), "samples is empty"),
         (lambda: plots.differences(GAPS.drop(columns="low"), "x"), "'low'"),
+        (lambda: plots.differences({}, "x"), "table is empty"),
+        (lambda: plots.differences({"a": GAPS, "b": GAPS.iloc[:1]}, "x"), "panel 'b'"),
+        (lambda: plots.effect_sizes(SIZES.drop(columns="kind"), "x"), "'kind'"),
+        (lambda: plots.effect_sizes(SIZES.assign(value=0.0), "x"), "above 0"),
+        (lambda: plots.effect_sizes(SIZES.assign(low=1.0), "x"), "above 0"),
         (lambda: plots.split_in_time({"a": PEOPLE}, []), "as many moments"),
         (lambda: plots.split_in_time({"a": [([1.0], ["valid"])]}, [1.0]), "valid"),
     ],

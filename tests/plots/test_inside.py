@@ -13,6 +13,7 @@ WEIGHTS = np.stack([LOWER / LOWER.sum(-1, keepdims=True), np.eye(5)])
 RATIOS = np.array([[[1.5, 0.8], [0.9, 1.2]], [[1.0, 1.0], [1.0, 1.1]]])
 PLACES = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [1.0, 1.0]])
 GROUPS = ["Horror", "", "Romance", "Horror"]
+FILMS = ["Alien", "Toy Story", "Aliens", "Babe", "A Film With a Very Long Title Indeed"]
 ACCOUNTS = pd.DataFrame(
     {"attention": [0.1, 0.7, 0.2], "occlusion": [-0.5, 0.1, 0.9]},
     index=["Alpha", "Beta and Its Very Long Title That Goes On and On", "Gamma, The"],
@@ -21,12 +22,23 @@ ACCOUNTS = pd.DataFrame(
 
 def examples() -> dict[str, plots.Drawing]:
     return {
-        "position_maps": plots.position_maps(WEIGHTS, ["with positions", "without"]),
-        "ratio_map": plots.ratio_map(
-            RATIOS, ["Horror", "Romance"], ["Horror", "Romance"], ["raw", "corrected"], "ratio"
+        "position_maps": plots.position_maps(
+            {"without, block 1": LOWER, "with, block 1": 2 * LOWER},
+            {"with, block 1": LOWER},
+            "Near",
         ),
-        "film_map": plots.film_map(PLACES, GROUPS, {2: "Some Film (1999)"}, ("first", "second")),
-        "scatter": plots.scatter([0, 1, 2], [1, 0, -1], "weight", "effect", "r = -1", {1: "here"}),
+        "ratio_map": plots.ratio_map(
+            RATIOS,
+            ["Horror", "Romance"],
+            ["Horror", "Romance"],
+            ["raw", "corrected"],
+            "ratio",
+            "Own",
+        ),
+        "film_map": plots.film_map(
+            PLACES, GROUPS, {2: "Some Film (1999)"}, ("first", "second"), "Two groups"
+        ),
+        "share_maps": plots.share_maps(WEIGHTS, FILMS, ["block 1", "block 2"], "Block 2 chooses"),
         "side_by_side": plots.side_by_side(ACCOUNTS, "Two accounts of one score"),
     }
 
@@ -36,13 +48,27 @@ figure, test_every_figure_is_tried, test_nothing_is_cut_off, test_picture_and_te
 )
 
 
-def test_position_maps_leave_the_future_blank_and_share_one_scale():
-    figure = plots.position_maps(WEIGHTS, ["a", "b"])
-    first, second = (axes.images[0] for axes in figure.axes[:2])
-    assert first.get_array().mask[0].tolist() == [False, True, True, True, True]
-    assert first.get_array()[4].tolist() == [0.2] * 5
-    assert first.get_clim() == second.get_clim() == (0, 1)
-    assert "a: the last position gives 0.20 to itself, 0.60 to the last three" in figure.alt
+def test_share_maps_colour_by_an_even_share_and_write_the_weights():
+    figure = plots.share_maps(WEIGHTS, FILMS, ["block 1", "block 2"], "Block 2 chooses")
+    even, own = (axes.images[0] for axes in figure.axes[:2])
+    assert even.get_array().mask[0].tolist() == [False, True, True, True, True]
+    assert even.get_array()[4].tolist() == pytest.approx([0] * 5), "1/5 of each is an even share"
+    # all of a row of four is 2 doublings above 1/4, and nothing is drawn at the scale's end
+    assert own.get_array()[3].tolist()[:4] == pytest.approx([-3, -3, -3, 2])
+    assert even.get_clim() == own.get_clim() == (-3, 3)
+    assert [text.get_text() for text in figure.axes[0].texts[:3]] == ["1.00", "0.50", "0.50"]
+    assert len(figure.axes[0].patches) == 4, "each row but the last hides its future"
+    assert "block 1: the last film gives 0.20 to Alien" in figure.alt
+    assert figure.get_suptitle() == "Block 2 chooses"
+
+
+def test_position_maps_put_the_papers_words_above_what_was_measured():
+    ours = {"without, block 1": LOWER, "with, block 1": 4 * LOWER}
+    figure = plots.position_maps(ours, {"with, block 1": LOWER}, "Near")
+    drawn = [[axes.images[0].get_array()[4, 0]] if axes.images else [] for axes in figure.axes[:4]]
+    assert drawn == [[], [0], [0], [2]]  # paper and ours by column, in doublings of an even share
+    assert [axes.texts[0].get_text() for axes in figure.axes[:1]] == ["not\nshown"]
+    assert "with, block 1: one step back 4.0, 4 steps back 4.0" in figure.alt
 
 
 def test_ratio_map_writes_the_numbers_around_one():
@@ -68,12 +94,6 @@ def test_film_map_draws_each_group_and_names_the_named():
     assert [text.get_text() for text in close.axes[0].texts] == ["a", "c"]
 
 
-def test_scatter_draws_the_points():
-    figure = plots.scatter([0, 1, 2], [1, 0, -1], "weight", "effect", "r = -1", {1: "here"})
-    assert figure.axes[0].collections[0].get_offsets().tolist() == [[0, 1], [1, 0], [2, -1]]
-    assert figure.alt.endswith("r = -1.")
-
-
 def test_side_by_side_draws_bars_and_hatches_the_longest():
     figure = plots.side_by_side(ACCOUNTS, "Two accounts")
     bars = [axes.patches for axes in figure.axes]
@@ -86,18 +106,21 @@ def test_side_by_side_draws_bars_and_hatches_the_longest():
         [False, False, True],
     ]
     assert "occlusion: most for Gamma, The" in figure.alt
+    assert figure.get_suptitle() == "Two accounts"
 
 
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda: plots.position_maps(WEIGHTS, ["one"]), "1 names"),
-        (lambda: plots.position_maps(WEIGHTS[:, :3], ["a", "b"]), r"\(P, K, K\)"),
+        (lambda: plots.share_maps(WEIGHTS, FILMS, ["one"], ""), "1 names"),
+        (lambda: plots.share_maps(WEIGHTS[:, :3], FILMS, ["a", "b"], ""), r"\(P, T, T\)"),
+        (lambda: plots.position_maps({"a": LOWER}, {"b": LOWER}, ""), "of the same names"),
+        (lambda: plots.position_maps({"a": LOWER[:3]}, {}, ""), r"\(K, K\)"),
+        (lambda: plots.position_maps({}, {}, ""), "1 to 4 maps"),
         (lambda: plots.ratio_map(RATIOS, ["A"], ["C", "D"], ["a", "b"], "x"), "1 rows"),
         (lambda: plots.film_map(PLACES, GROUPS[:2], {}, ("a", "b")), "2 groups"),
         (lambda: plots.film_map(np.zeros((5, 2)), list("abcde"), {}, ("a", "b")), "at most 4"),
-        (lambda: plots.scatter([1, 2], [1], "a", "b", "c"), "equally long"),
-        (lambda: plots.scatter([1, np.nan], [1, 2], "a", "b", "c"), "NaN"),
+        (lambda: plots.share_maps(np.nan * WEIGHTS, FILMS, ["a", "b"], ""), "NaN"),
         (lambda: plots.side_by_side(ACCOUNTS.iloc[:0], "x"), "rows and columns"),
     ],
 )

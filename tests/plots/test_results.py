@@ -21,6 +21,15 @@ TABLE = pd.DataFrame(
     ],
     columns=["row", "paper", "ours", "lowest", "highest", "seeds", "verdict"],
 )
+FAR = pd.DataFrame(
+    [
+        ("near", 0.59, -0.0010, 0.588, 0.590, -0.0090, 3),
+        ("off", 0.55, 0.0060, 0.556, 0.556, NAN, 1),
+        ("far off", 0.45, 0.1140, 0.564, 0.564, 0.001, 1),
+        ("not run", 0.48, NAN, NAN, NAN, NAN, 0),
+    ],
+    columns=["row", "paper", "difference", "lowest", "highest", "difference_hr", "seeds"],
+)
 EFFECTS = pd.DataFrame(
     [
         ("no dropout", "the paper", -0.01, -0.01, -0.01),
@@ -41,6 +50,7 @@ def examples() -> dict[str, plots.Drawing]:
     return {
         "by_epoch": plots.by_epoch(CURVES, "NDCG@10"),
         "effects": plots.effects(most, "change of NDCG@10"),
+        "off_the_paper": plots.off_the_paper(FAR, 0.004, "Two of three rows are off"),
         "paper_and_ours": plots.paper_and_ours(TABLE, 0.004),
     }
 
@@ -53,6 +63,22 @@ figure, test_every_figure_is_tried, test_nothing_is_cut_off, test_picture_and_te
 def dots(axes, marker: str) -> list:
     """Lines of one point with this marker that stand in the data, not in the legend."""
     return [one for one in axes.lines if one.get_marker() == marker and len(one.get_xdata()) == 1]
+
+
+def test_dots_outside_the_tolerance_are_hollow_and_far_ones_are_arrows_at_the_edge():
+    left, right = plots.off_the_paper(FAR, 0.004).axes
+    fills = [to_rgba(one.get_markerfacecolor()) for one in dots(left, "o")]
+    assert fills == [to_rgba(BLUE), to_rgba("white")]
+    (arrow,) = dots(left, ">")
+    assert arrow.get_xdata()[0] == 0.02  # five tolerances
+    assert [note.get_text() for note in left.texts] == ["+0.114"]
+    assert [label.get_text() for label in left.get_yticklabels()] == [
+        "near (3)", "off (1)", "far off (1)",
+    ]  # fmt: skip
+    assert [one.get_xdata()[0] for one in dots(right, "o")] == [-0.009, 0.001]
+    assert to_rgba(dots(right, "o")[0].get_markerfacecolor()) == to_rgba("white")
+    (alone,) = plots.off_the_paper(FAR.assign(difference_hr=NAN), 0.004).axes
+    assert alone.get_xlabel().startswith("NDCG@10")
 
 
 def test_each_row_says_what_it_is():
@@ -102,6 +128,8 @@ def test_curves_keep_their_own_lengths():
     ("draw", "said"),
     [
         (lambda: plots.paper_and_ours(TABLE.drop(columns="seeds"), 0.1), "column 'seeds'"),
+        (lambda: plots.off_the_paper(FAR.drop(columns="paper"), 0.1), "column 'paper'"),
+        (lambda: plots.off_the_paper(FAR.iloc[3:], 0.1), "nothing to draw"),
         (lambda: plots.paper_and_ours(TABLE.iloc[:0], 0.1), "no rows"),
         (lambda: plots.paper_and_ours(TABLE.assign(paper=NAN, ours=NAN), 0.1), "nothing to draw"),
         (lambda: plots.effects(EFFECTS.drop(columns="low"), "x"), "column 'low'"),

@@ -8,10 +8,12 @@ import pytest
 
 from seqrec_lib.evaluation.metrics import user_values
 from seqrec_lib.reproduce.collect import collect
+from seqrec_lib.reproduce.experiments import experiments
 from seqrec_lib.reproduce.lines import mean_over_draws
 from seqrec_lib.reproduce.means import DrawnOnce
 from seqrec_lib.reproduce.page import main, page, spread_over_seeds, verdicts
 from seqrec_lib.reproduce.pairs import paired
+from seqrec_lib.reproduce.questions import QUESTIONS
 from seqrec_lib.reproduce.recorded import (
     RESULTS_FOLDER,
     read_lines,
@@ -89,6 +91,24 @@ def test_a_paired_difference_takes_every_seed():
     error = 1.96 * each.std(ddof=1) / len(each) ** 0.5
     expected = [each.mean(), each.mean() - error, each.mean() + error]
     assert paired(chain, sasrec, "full") == "{:+.4f} ({:+.4f} to {:+.4f})".format(*expected)
+
+
+def test_every_experiment_is_one_line_with_its_difference_user_by_user():
+    found = experiments().set_index("row")
+    assert list(found.index) == [r.row for q in QUESTIONS for r in q.recipes]
+    chain = found.loc["games markov-chain"]
+    values = [
+        user_values(recorded_ranks(label, "games")["full"], "NDCG@10")
+        for label in ("baselines__games-markov-chain__0", *(f"III__games__{s}" for s in (1, 2, 3)))
+    ]
+    each = values[0] - np.mean(values[1:], axis=0)  # (U,)
+    assert chain["full_difference"] == pytest.approx(each.mean(), abs=1e-12)
+    assert chain["full_high"] - each.mean() == pytest.approx(
+        1.96 * each.std(ddof=1) / len(each) ** 0.5
+    )
+    blank = found[found["seeds"] == 0]
+    assert blank["ndcg"].isna().all()
+    assert blank["difference"].isna().all()
 
 
 def test_runs_of_elsewhere_are_taken_over(tmp_path, sample_dataset):

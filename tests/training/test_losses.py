@@ -248,7 +248,7 @@ def test_an_unknown_loss_is_named_with_the_choices():
     with pytest.raises(ValueError, match=r"loss='bpr' must be one of 'bce', 'gbce'"):
         as_loss("bpr")
     for wrong in (3, None, BCE):
-        with pytest.raises(TypeError, match="must be a name or one of the classes"):
+        with pytest.raises(TypeError, match="must be a name, an object of the classes"):
             as_loss(wrong)
 
 
