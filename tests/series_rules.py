@@ -29,6 +29,7 @@ LESSONS = {  # in the new form
     "02_attention_from_scratch",
     "03_sasrec",
     "04_training_on_a_gpu",
+    "05_sse_pt",
     "06_evaluation_pitfalls",
     "08_looking_inside",
     "09_scaling_out",
