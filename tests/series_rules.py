@@ -35,6 +35,7 @@ LESSONS = {  # in the new form
     "08_looking_inside",
     "09_scaling_out",
     "10_paper_against_ours",
+    "11_what_came_after",
 }
 CELLS = range(45, 86)  # of a notebook in the old form
 LESSON_CELLS = range(35, 61)
