@@ -29,8 +29,10 @@ LESSONS = {  # in the new form
     "02_attention_from_scratch",
     "03_sasrec",
     "04_training_on_a_gpu",
+    "05_sse_pt",
     "06_evaluation_pitfalls",
     "08_looking_inside",
+    "09_scaling_out",
     "10_paper_against_ours",
 }
 CELLS = range(45, 86)  # of a notebook in the old form

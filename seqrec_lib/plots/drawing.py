@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -113,3 +115,12 @@ def short(title: str, width: int) -> str:
 def wrapped(title: str, width: int, lines: int = 3) -> str:
     """A title on up to `lines` lines of at most `width` characters."""
     return "\n".join(textwrap.wrap(title, width, max_lines=lines, placeholder=" …"))
+
+
+def apart(places: Sequence[float], gap: float) -> list[float]:
+    """The same places in the same order, pushed up where two are nearer than `gap`."""
+    pushed = list(places)
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    for below, above in pairwise(order):
+        pushed[above] = max(pushed[above], pushed[below] + gap)
+    return pushed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from seqrec_lib.plots.drawing import (
     INK,
     ORANGE,
     Drawing,
+    apart,
     numbers,
     short,
 )
@@ -104,7 +105,7 @@ def curves(
         bottom = 0.0
     else:
         axes.axhline(0, color=GREY, linewidth=1.5)
-    ends = _apart([float(values[-1]) for values in columns.values()], 0.062 * (top - bottom))
+    ends = apart([float(values[-1]) for values in columns.values()], 0.062 * (top - bottom))
     for style, name, y in zip(FIVE_LINES, columns, ends, strict=False):
         axes.annotate(
             short(name, 34), (1, y), (6, 0), xycoords=axes.get_yaxis_transform(),
@@ -115,15 +116,6 @@ def curves(
         axes.annotate(f" {name}", (at, top), va="top", fontsize=9)
     axes.set(ylim=(bottom, top), xlim=(x[0], x[-1]))
     return drawing
-
-
-def _apart(places: Sequence[float], gap: float) -> list[float]:
-    """The same places in the same order, pushed up where two are nearer than `gap`."""
-    pushed = list(places)
-    order = sorted(range(len(places)), key=lambda i: places[i])
-    for below, above in pairwise(order):
-        pushed[above] = max(pushed[above], pushed[below] + gap)
-    return pushed
 
 
 def spread(

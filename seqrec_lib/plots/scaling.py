@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.ticker import LogLocator
 
-from seqrec_lib.plots.drawing import BLUE, GREY, INK, LINES, PALE, Drawing, numbers
+from seqrec_lib.plots.drawing import BLUE, GREY, INK, LINES, PALE, Drawing, apart, numbers
 
 # A process's colour, and its hatching for readers and printers without colour.
 _OF_PROCESS: tuple[dict[str, Any], ...] = (
@@ -19,11 +20,12 @@ _OF_PROCESS: tuple[dict[str, Any], ...] = (
 )
 
 
-def growths(panels: Mapping[str, pd.DataFrame]) -> Drawing:
+def growths(panels: Mapping[str, pd.DataFrame], title: str = "") -> Drawing:
     """Panels of curves, both axes logarithmic: a power law is a straight line.
 
     panels: what is measured → a table, its columns the lines, its index what they are over; a hole
-    in a column (NaN) is not drawn. One legend serves all panels, so their columns must be the same.
+    in a column (NaN) is not drawn. Every line is named at its right end, so the columns of all
+    panels must be the same. title: what there is to see.
     """
     names = [str(name) for name in next(iter(panels.values()))]
     if not 1 <= len(names) <= len(LINES):
@@ -40,22 +42,35 @@ def growths(panels: Mapping[str, pd.DataFrame]) -> Drawing:
             said.append(
                 f"{label}, {name}: {values[0]:.3g} at {over[0]:,}, {values[-1]:.3g} at {over[-1]:,}"
             )
-    drawing = Drawing(1.4 + 4.1 * len(panels), 3.5, f"{'; '.join(said)}.")
+    drawing = Drawing(7 if len(panels) > 1 else 6.4, 3.5, f"{'; '.join(said)}.")
     for at, (label, table) in enumerate(panels.items(), start=1):
-        axes = drawing.panel(len(panels), at)
-        for style, name in zip(LINES, table, strict=False):
-            line = table[name].dropna()
-            axes.plot(line.index, line, label=str(name), **style)
-        axes.set(xlabel=str(table.index.name), ylabel=label, xscale="log", yscale="log")
-        axes.set_xticks(table.index, [_short(x) for x in table.index])
-        low, high = axes.get_ylim()
-        if high / low < 10:  # a flat line must look flat
-            axes.set_ylim(low / 3, high * 3)
-        axes.minorticks_off()
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
-        axes.yaxis.set_major_formatter("{x:g}")
-    drawing.axes[0].legend(frameon=False)
+        _growth(drawing.panel(len(panels), at), table, label)
+    drawing.suptitle(title, fontsize=11, fontweight="bold")
     return drawing
+
+
+def _growth(axes: Axes, table: pd.DataFrame, label: str) -> None:
+    """One panel of `growths`."""
+    columns = [table[name].dropna() for name in table]
+    for style, line in zip(LINES, columns, strict=False):
+        axes.plot(line.index, line, **style)
+    axes.set(xlabel=str(table.index.name), ylabel=label, xscale="log", yscale="log")
+    axes.set_xticks(table.index, [_short(x) for x in table.index], fontsize=9)
+    low, high = axes.get_ylim()
+    if high / low < 10:  # a flat line must look flat
+        low, high = low / 3, high * 3
+    axes.set_ylim(low, high)
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    # names at the ends, at least a line of text apart
+    share = [math.log(line.iloc[-1] / low) / math.log(high / low) for line in columns]
+    for style, line, y in zip(LINES, columns, apart(share, 0.07), strict=False):
+        axes.annotate(
+            str(line.name), (line.index[-1], low * (high / low) ** y), (7, 0),
+            textcoords="offset points", va="center", color=style["color"], fontweight="bold",
+            fontsize=9.5, annotation_clip=False,
+        )  # fmt: skip
 
 
 def _short(x: float) -> str:
@@ -75,7 +90,7 @@ def shared_step(rows: Sequence[str], targets: Sequence[int]) -> Drawing:
     shares = [sum(targets[rank::2]) for rank in (0, 1)]
     whole = sum(targets)
     drawing = Drawing(
-        9.6,
+        7.2,
         0.9 + 0.36 * max(6, len(rows)),
         f"A batch of {len(rows)} rows with {whole} targets. Process 0 takes every other row, "
         f"{shares[0]} targets, process 1 the rest, {shares[1]}. Each divides its sum of losses by "
@@ -87,15 +102,15 @@ def shared_step(rows: Sequence[str], targets: Sequence[int]) -> Drawing:
         style = _OF_PROCESS[row % 2]
         axes.add_patch(Rectangle((0, row + 0.08), 2.3, 0.84, linewidth=1, **style))
         back = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        note = f"{name}: {count} targets"
-        axes.text(1.15, row + 0.5, note, ha="center", va="center", fontsize=8.5, bbox=back)
-    axes.text(1.15, -0.35, "the same batch in both", ha="center", fontsize=9, weight="bold")
+        note = f"{name}: {count}"
+        axes.text(1.15, row + 0.5, note, ha="center", va="center", fontsize=9, bbox=back)
+    axes.text(0, -0.35, "the same batch in both: targets by row", fontsize=9, weight="bold")
     for rank in (0, 1):
         middle = B * (0.25 + 0.5 * rank)
         text = f"process {rank}\n{shares[rank]} targets\nsum of losses / {whole}"
-        _box(axes, 3.4, middle, 2.2, 1.7, text, _OF_PROCESS[rank])
-        _arrow(axes, (2.35, middle), (3.35, middle))
-        _arrow(axes, (5.65, middle), (6.45, B / 2 + (0.35 if rank else -0.35)))
+        _box(axes, 3.1, middle, 2.6, 1.9, text, _OF_PROCESS[rank])
+        _arrow(axes, (2.35, middle), (3.05, middle))
+        _arrow(axes, (5.75, middle), (6.45, B / 2 + (0.35 if rank else -0.35)))
     _box(axes, 6.5, B / 2, 1.9, 1.7, "gradients\nadded up", {"facecolor": PALE, "edgecolor": INK})
     for rank in (0, 1):
         middle = B * (0.25 + 0.5 * rank)
@@ -114,7 +129,7 @@ def page_of_table(table_rows: int, used: Sequence[int]) -> Drawing:
     if not kept or not 0 <= kept[0] <= kept[-1] < table_rows:
         raise ValueError(f"used={list(used)} must be rows from 0 to {table_rows - 1}")
     drawing = Drawing(
-        9,
+        7,
         3.9,
         f"A table of {table_rows} rows, of which a batch needs {len(kept)}: {kept}. They are "
         f"copied to a page of {len(kept)} rows; the step sees the page alone; its gradient "
@@ -130,7 +145,7 @@ def page_of_table(table_rows: int, used: Sequence[int]) -> Drawing:
     for place, row in enumerate(kept):
         at = page + 0.7 * place
         axes.add_patch(Rectangle((4, at), 2, 0.7, linewidth=0.7, **_OF_PROCESS[0]))
-        axes.text(5, at + 0.36, f"row {row} is {place} here", ha="center", va="center", fontsize=8)
+        axes.text(5, at + 0.36, f"row {row} is {place} here", ha="center", va="center", fontsize=9)
         axes.plot([2.05, 3.95], [(row + 0.5) * height, at + 0.35], color=BLUE, linewidth=0.9)
     axes.text(1, -0.35, "the table", ha="center", fontsize=9, weight="bold")
     axes.text(5, page - 0.35, "the page", ha="center", fontsize=9, weight="bold")
@@ -154,7 +169,7 @@ def page_of_table(table_rows: int, used: Sequence[int]) -> Drawing:
             color=INK,
         )
     )
-    axes.text(4.9, 8.75, "SparseAdam moves these rows only", ha="center", fontsize=9)
+    axes.text(4.2, 8.5, "SparseAdam moves these rows only", ha="center", fontsize=9)
     axes.set(xlim=(-0.1, 10), ylim=(10.3, -0.9))
     return drawing
 

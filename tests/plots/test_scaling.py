@@ -39,6 +39,19 @@ def test_growths_draws_every_number_and_leaves_holes_out():
     assert "ms, two: 1 at 1,000, 1e+03 at 2,000,000" in examples()["growths"].alt
 
 
+def test_growths_names_every_line_at_its_end_and_apart():
+    figure = plots.growths({"ms": TIME, "MB": MEMORY}, "One stays flat")
+    assert figure.get_suptitle() == "One stays flat"
+    for axes, table in zip(figure.axes, (TIME, MEMORY), strict=True):
+        notes = {note.get_text(): note for note in axes.texts}
+        assert list(notes) == ["one", "two"]
+        assert notes["two"].xy[0] == table["two"].dropna().index[-1]
+    near = plots.growths({"ms": TIME.assign(two=TIME["one"])}).axes[0]
+    heights = [note.xy[1] for note in near.texts]
+    assert heights[0] == pytest.approx(1.2)
+    assert heights[1] > 1.1 * heights[0]
+
+
 def test_shared_step_adds_the_targets_up():
     figure = examples()["shared_step"]
     said = " ".join(text.get_text() for text in figure.axes[0].texts)
