@@ -31,9 +31,11 @@ LESSONS = {  # in the new form
     "04_training_on_a_gpu",
     "05_sse_pt",
     "06_evaluation_pitfalls",
+    "07_ablations",
     "08_looking_inside",
     "09_scaling_out",
     "10_paper_against_ours",
+    "11_what_came_after",
 }
 CELLS = range(45, 86)  # of a notebook in the old form
 LESSON_CELLS = range(35, 61)

@@ -48,8 +48,8 @@ def examples() -> dict[str, plots.Drawing]:
     long_names = ("ML-1M, the paper", "ML-1M, recorded", "Games, the paper", "Games, recorded")
     most = pd.concat([EFFECTS.assign(name="unshared-item-embedding", source=s) for s in long_names])
     return {
-        "by_epoch": plots.by_epoch(CURVES, "NDCG@10"),
-        "effects": plots.effects(most, "change of NDCG@10"),
+        "by_epoch": plots.by_epoch(CURVES, "NDCG@10", title="Two runs"),
+        "effects": plots.effects(most, "change of NDCG@10", title="One part matters"),
         "off_the_paper": plots.off_the_paper(FAR, 0.004, "Two of three rows are off"),
         "paper_and_ours": plots.paper_and_ours(TABLE, 0.004),
     }
