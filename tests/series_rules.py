@@ -1,14 +1,10 @@
-"""What the notebooks of the series have in common beyond `notebook_rules`: the form of a lesson.
-
-Lessons are being rewritten in a new form, one by one: LESSONS names those that have it.
-"""
+"""What the notebooks of the series have in common beyond `notebook_rules`: the form of a lesson."""
 
 import ast
 import re
 from collections.abc import Iterator
 
 from notebook_rules import (
-    MARK,
     RULES,
     Rule,
     asserts,
@@ -23,29 +19,13 @@ from notebook_rules import (
     text_of,
 )
 
-LESSONS = {  # in the new form
-    "00_start_here",
-    "01_movielens_to_sequences",
-    "02_attention_from_scratch",
-    "03_sasrec",
-    "04_training_on_a_gpu",
-    "05_sse_pt",
-    "06_evaluation_pitfalls",
-    "07_ablations",
-    "08_looking_inside",
-    "09_scaling_out",
-    "10_paper_against_ours",
-}
-CELLS = range(45, 86)  # of a notebook in the old form
-LESSON_CELLS = range(35, 61)
+CELLS = range(35, 61)
 TAKEAWAYS = range(3, 6)
 CHECKS = 0.25  # at most, of the lines of code
 GOALS, EXERCISES, QUESTIONS = range(3, 6), range(3, 6), range(5, 11)
-MARKED = 4  # cells with MARK at least
 WORDS = 8  # at least, of what a solution shows
 LEVELS = ["easy", "medium", "hard"]
-LAST_SECTIONS = ["Pitfalls", "Exercises", "Questionnaire", "References"]
-LAST_OF_A_LESSON = ["Takeaways", *LAST_SECTIONS]
+LAST_SECTIONS = ["Takeaways", "Pitfalls", "Exercises", "Questionnaire", "References"]
 
 
 def has_one_cell_of_parameters(notebook: dict) -> Iterator[str]:
@@ -54,19 +34,6 @@ def has_one_cell_of_parameters(notebook: dict) -> Iterator[str]:
         yield f"{len(tagged)} cells are tagged 'parameters'; exactly one code cell must be"
     elif "SEQREC_PROFILE" not in source(tagged[0]):
         yield "the cell of parameters must read SEQREC_PROFILE"
-
-
-def names_what_is_learned_and_needed(notebook: dict) -> Iterator[str]:
-    text = source(notebook["cells"][0])
-    _, _, goals = text.partition("**What you will learn")
-    bullets = re.findall(r"(?m)^[-*] (.+)$", goals.partition("\n**")[0])
-    if len(bullets) not in GOALS:
-        yield f"{len(bullets)} bullets under '**What you will learn**'; 3 to 5 are wanted"
-    for bullet in bullets:
-        if not re.match(r"\*[a-z]+\*", bullet):
-            yield f"a goal begins with a verb in italics, not with {bullet[:20]!r}"
-    if "**What you need" not in text:
-        yield "the first cell must say '**What you need**'"
 
 
 def tells_its_run_times(notebook: dict) -> Iterator[str]:
@@ -81,33 +48,6 @@ def tells_its_run_times(notebook: dict) -> Iterator[str]:
     for profile in ("smoke", "quick", "full"):
         if f"`{profile}`" not in named:
             yield f"the table of run times has no row for `{profile}`"
-
-
-def numbers_its_sections(notebook: dict) -> Iterator[str]:
-    headings = list(filter(None, sections(notebook)))
-    numbers = [int(h.split()[0]) for h in headings if re.match(r"\d+ ", h)]
-    if numbers != list(range(len(numbers))) or len(numbers) < 4:
-        yield f"sections are numbered {numbers}; 0, 1, 2, 3, … are wanted, at least up to 3"
-    if headings[:1] != ["0 Parameters"]:
-        yield f"the first section must be '0 Parameters', and is {headings[:1]}"
-    last = [heading for heading in headings if heading in LAST_SECTIONS]
-    if last != LAST_SECTIONS or headings[-1] != LAST_SECTIONS[-1]:
-        yield f"it must end with {', '.join(LAST_SECTIONS)}, and has {last}"
-
-
-def ends_its_sections_with_a_check(notebook: dict) -> Iterator[str]:
-    """A text with a bold **Check, and in the last code cell an assertion or a compared output.
-
-    The text may stand before the cell or, where it explains the last lines of it, after it.
-    """
-    for heading, cells in sections(notebook).items():
-        if not re.match(r"[1-9]\d* ", heading):
-            continue
-        if not re.search(r"\*\*Check\b", text_of(cells)):
-            yield f"section '{heading}' has no **Check**"
-        code = [cell for cell in cells if cell["cell_type"] == "code"]
-        if not code or not (asserts(code[-1]) or compared(code[-1])):
-            yield f"the last code cell of section '{heading}' checks nothing"
 
 
 def says_what_to_see(notebook: dict) -> Iterator[str]:
@@ -149,20 +89,6 @@ def gives_references(notebook: dict) -> Iterator[str]:
         yield "References must say which section, equation or table is meant"
 
 
-def is_of_a_length_to_read(notebook: dict) -> Iterator[str]:
-    texts = sum(cell["cell_type"] == "markdown" for cell in notebook["cells"])
-    if (total := len(notebook["cells"])) not in CELLS:
-        yield f"it has {total} cells; {CELLS[0]} to {CELLS[-1]} are wanted"
-    if 2 * texts <= total:
-        yield f"{texts} of {total} cells are text; more than half must be"
-
-
-def has_outputs_that_are_compared(notebook: dict) -> Iterator[str]:
-    marked = sum(compared(cell) for cell in code_cells(notebook))
-    if marked < MARKED:
-        yield f"{marked} code cells are tagged {MARK!r}; at least {MARKED} are wanted"
-
-
 def writes_shapes_down(notebook: dict) -> Iterator[str]:
     """A cell that reshapes tensors has shapes, such as (B, T), in a comment or docstring."""
     for number, cell in enumerate(code_cells(notebook), 1):
@@ -170,27 +96,6 @@ def writes_shapes_down(notebook: dict) -> Iterator[str]:
         words = re.findall(r'#.*|"""(?s:.*?)"""', source(cell))
         if reshapes and not any(re.search(r"\([\w+/·]+(,[^()]*)?\)", text) for text in words):
             yield f"code cell {number} has {reshapes[0]}…) and no shape in a comment"
-
-
-RULES_OF_THE_SERIES: list[Rule] = [
-    *RULES,
-    has_one_cell_of_parameters,
-    names_what_is_learned_and_needed,
-    tells_its_run_times,
-    numbers_its_sections,
-    ends_its_sections_with_a_check,
-    says_what_to_see,
-    warns_of_pitfalls,
-    sets_exercises_of_rising_difficulty,
-    asks_questions,
-    gives_references,
-    is_of_a_length_to_read,
-    has_outputs_that_are_compared,
-    writes_shapes_down,
-]
-
-
-# A lesson in the new form
 
 
 def begins_with_something_to_see(notebook: dict) -> Iterator[str]:
@@ -214,9 +119,9 @@ def counts_its_sections_and_ends_with_takeaways(notebook: dict) -> Iterator[str]
     numbers = [int(h.split()[0]) for h in headings if re.match(r"\d+ ", h)]
     if numbers != list(range(1, len(numbers) + 1)) or len(numbers) < 4:
         yield f"sections are numbered {numbers}; 1, 2, 3, … are wanted, at least up to 4"
-    last = [heading for heading in headings if heading in LAST_OF_A_LESSON]
-    if last != LAST_OF_A_LESSON or headings[-1] != LAST_OF_A_LESSON[-1]:
-        yield f"it must end with {', '.join(LAST_OF_A_LESSON)}, and has {last}"
+    last = [heading for heading in headings if heading in LAST_SECTIONS]
+    if last != LAST_SECTIONS or headings[-1] != LAST_SECTIONS[-1]:
+        yield f"it must end with {', '.join(LAST_SECTIONS)}, and has {last}"
     bullets = re.findall(r"(?m)^- ", text_of(sections(notebook).get("Takeaways", [])))
     if len(bullets) not in TAKEAWAYS:
         yield f"{len(bullets)} takeaways; 3 to 5 are wanted"
@@ -224,8 +129,8 @@ def counts_its_sections_and_ends_with_takeaways(notebook: dict) -> Iterator[str]
 
 def is_one_sitting(notebook: dict) -> Iterator[str]:
     texts = sum(cell["cell_type"] == "markdown" for cell in notebook["cells"])
-    if (total := len(notebook["cells"])) not in LESSON_CELLS:
-        yield f"it has {total} cells; {LESSON_CELLS[0]} to {LESSON_CELLS[-1]} are wanted"
+    if (total := len(notebook["cells"])) not in CELLS:
+        yield f"it has {total} cells; {CELLS[0]} to {CELLS[-1]} are wanted"
     if 2 * texts <= total:
         yield f"{texts} of {total} cells are text; more than half must be"
 
@@ -253,7 +158,7 @@ def links_to_its_solutions(notebook: dict) -> Iterator[str]:
         yield "Exercises must link to the solutions"
 
 
-RULES_OF_A_LESSON: list[Rule] = [
+RULES_OF_THE_SERIES: list[Rule] = [
     *RULES,
     has_one_cell_of_parameters,
     begins_with_something_to_see,

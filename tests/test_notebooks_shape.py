@@ -9,12 +9,7 @@ from html_page import title_and_summary
 from navigation import links, with_links
 from notebook_rules import RULES, source
 from run_notebooks import find_notebooks
-from series_rules import (
-    LESSONS,
-    RULES_OF_A_LESSON,
-    RULES_OF_THE_SERIES,
-    solves_every_exercise,
-)
+from series_rules import RULES_OF_THE_SERIES, solves_every_exercise
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 SERIES = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
@@ -30,7 +25,7 @@ def read(path: Path) -> dict:
     [
         pytest.param(path, rule, id=f"{path.stem}-{rule.__name__}")
         for path in SERIES
-        for rule in (RULES_OF_A_LESSON if path.stem in LESSONS else RULES_OF_THE_SERIES)
+        for rule in RULES_OF_THE_SERIES
     ],
 )
 def test_notebook(path, rule):

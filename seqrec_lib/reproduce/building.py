@@ -10,6 +10,8 @@ from torch import Tensor
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.models.recommenders import SASREC, SSEPT
+from seqrec_lib.network.model import SequenceModel
+from seqrec_lib.reproduce.own_models import own_model
 from seqrec_lib.reproduce.recipe import Recipe
 from seqrec_lib.training.sampling import WarpSampler
 
@@ -84,8 +86,10 @@ SWITCHES: dict[str, Callable[[SASREC], None]] = {
 }
 
 
-def build_recipe(recipe: Recipe, dataset: SASRecDataSet, seed: int) -> SASREC:
+def build_recipe(recipe: Recipe, dataset: SASRecDataSet, seed: int) -> SequenceModel:
     """The model of a recipe with fresh weights."""
+    if recipe.own:
+        return own_model(recipe.own, seed, dataset.itemnum, **recipe.model)
     if "user_embedding_dim" in recipe.model:
         return SSEPT(dataset.itemnum, **recipe.model, user_num=dataset.usernum, seed=seed)
     kinds = [_KINDS[part] for part in recipe.without if part in _KINDS]

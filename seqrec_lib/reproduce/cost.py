@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqrec_lib.data.dataset import SASRecDataSet
+from seqrec_lib.models.fit import ndcg_and_hit_rate
 from seqrec_lib.reproduce.building import (
     VALIDATE_EVERY,
     build_recipe,
@@ -51,7 +52,7 @@ def run_cost(
     options = TrainingOptions(**chosen, verbose=False)
 
     def validate(seed: int) -> tuple[float, float]:
-        return model.evaluate_valid(dataset, seed)
+        return ndcg_and_hit_rate(model, dataset, "valid", 100, seed, options.eval_batch_size)
 
     with ExitStack() as stack:
         run = assembled(stack, model, dataset, sampler, options, validate)

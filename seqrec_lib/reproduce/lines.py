@@ -18,7 +18,7 @@ from seqrec_lib.evaluation.metrics import user_values
 from seqrec_lib.evaluation.protocols import expected_sampled_values
 from seqrec_lib.evaluation.ranking import full_ranks, sampled_ranks
 from seqrec_lib.evaluation.ranks import Ranks, Scorer
-from seqrec_lib.models.recommenders import SASREC
+from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.reproduce.building import VALIDATE_EVERY
 from seqrec_lib.reproduce.recipe import Recipe
 
@@ -76,7 +76,7 @@ def look_at_test(scorer: Scorer, dataset: HasSplit) -> Look:
     )
 
 
-def of_last_epoch(model: SASREC, dataset: HasSplit, folder: Path) -> Look:
+def of_last_epoch(model: SequenceModel, dataset: HasSplit, folder: Path) -> Look:
     """The same of the last epoch, whose weights are in the last checkpoint of `folder`."""
     best = {name: value.clone() for name, value in model.state_dict().items()}
     last = max(folder.glob("epoch-*.pt"))

@@ -34,6 +34,7 @@ _ABOUT = {
     "SSE-PT++": "SSE-PT++, Table 2 at n = 100",
     "baselines": "Baselines that are counted",
     "losses": "Losses (no paper prints these rows)",
+    "race": "What came after SASRec: the race of lesson 11",
 }
 
 
@@ -53,7 +54,9 @@ def page(results: Path = RESULTS_FOLDER) -> str:
     """The page in Markdown. Raises LookupError where a record is not complete."""
     parts = [_opening(results), in_short(results)]
     for table, about in _ABOUT.items():
-        parts.append(f"## {about}\n\n{_table(compare_with_paper(table, results))}")
+        found = compare_with_paper(table, results)
+        if found["seeds"].any():
+            parts.append(f"## {about}\n\n{_table(found)}")
     parts.append(_ELSEWHERE)
     parts.append("## Questions\n\n" + "\n\n".join(_question(q, results) for q in QUESTIONS))
     parts += [_strangers(results), _trials(results), _looks(), _deviations()]

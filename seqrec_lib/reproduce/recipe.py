@@ -1,6 +1,6 @@
 """One row of a paper's table as we run it: what is trained, and where the paper prints the result.
 
-The rows themselves are in `sasrec_rows`, `ssept_rows`, `our_rows` and `question_rows`.
+The rows themselves are in `sasrec_rows`, `ssept_rows`, `our_rows`, `question_rows`, `race_rows`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ class Recipe:
         table, row: their names, as on the command line.
         dataset: of `datasets.recipe_data`.
         model: arguments of the model's constructor; "user_embedding_dim" makes it SSE-PT.
+        own: a class of lesson 11, see `own_models`, instead of the library's.
         loss, sse, window_probability, learning_rate, schedule, epochs: of the training.
         patience: stop after so many validations without a better one; None trains to the end.
         rates: learning rates to choose from, by the validation of seed 1, instead of learning_rate.
+        rate_of: the row, of the same table, that chose the learning rate of this one, too.
         without: parts that are switched off, see `building.SWITCHES`.
         cell: where its result is printed; None where it is not.
         beside: (table, row) of the recipe that it differs from in one thing.
@@ -47,6 +49,8 @@ class Recipe:
     epochs: int = 200
     patience: int | None = None
     rates: tuple[float, ...] = ()
+    rate_of: str = ""
+    own: str = ""
     without: tuple[str, ...] = ()
     cell: Cell | None = None
     beside: tuple[str, str] | None = None
@@ -65,9 +69,11 @@ class Recipe:
         window = f" window={self.window_probability}" if self.window_probability else ""
         later = "".join(f", after {done}: {rate}" for done, rate in self.schedule.items())
         rate = "best of " + ", ".join(map(str, self.rates)) if self.rates else self.learning_rate
+        rate = f"that of {self.rate_of}" if self.rate_of else rate
         until = f" patience={self.patience}" if self.patience else ""
         less = f" without {', '.join(self.without)}" if self.without else ""
-        return f"{self.model} {self.loss} {self.sse} lr={rate}{later}{window}{until}{less}"
+        own = f"{self.own} {self.model}".lstrip()
+        return f"{own} {self.loss} {self.sse} lr={rate}{later}{window}{until}{less}"
 
     def same_run(self, other: Recipe) -> bool:
         """Whether two rows, perhaps of different tables, are one and the same run."""

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,16 @@ import torch
 
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.evaluation.baselines import ItemKNN, MarkovChain, Popularity
-from seqrec_lib.models.recommenders import SASREC
+from seqrec_lib.models.fit import fit
 from seqrec_lib.models.saved import save
+from seqrec_lib.network.model import SequenceModel
 from seqrec_lib.reproduce.building import (
     build_recipe,
     sampler_of,
     training_options,
 )
 from seqrec_lib.reproduce.lines import best_of, curve_of, line_of, look_at_test, of_last_epoch
+from seqrec_lib.reproduce.own_models import LESSON, lesson_code
 from seqrec_lib.reproduce.recipe import Recipe
 from seqrec_lib.reproduce.recorded import recorded_runs, recorded_table, run_label
 from seqrec_lib.reproduce.writing import keep_weights, record
@@ -62,7 +65,9 @@ def run_recipe(
     _refuse_shorter(recipe, seed, epochs, results)
     trained = replace(recipe, learning_rate=recipe.learning_rate)
     folders = [run_folder(recipe, seed, epochs, work)]
-    if recipe.rates:
+    if recipe.rate_of:
+        trained = replace(recipe, learning_rate=_rate_of(recipe, results))
+    elif recipe.rates:
         rate = _chosen_rate(recipe, dataset, results, work, epochs, device, captured)
         trained = replace(recipe, learning_rate=rate)
         if seed == 1:  # the better of the trials is this run
@@ -73,6 +78,9 @@ def run_recipe(
     last = of_last_epoch(model, dataset, folders[0]) if _fell(curve) else best
     label = run_label(recipe, seed)
     line = line_of(trained, seed, curve, best, last, seconds, model.device)
+    line["parameters"] = sum(weight.numel() for weight in model.parameters())
+    if recipe.own:
+        line["lesson"] = hashlib.sha256(lesson_code(LESSON).encode()).hexdigest()[:12]
     card = {"title": label} | {str(key): value for key, value in line.items()}
     line["weights"] = keep_weights(
         lambda path: save(model, dataset, path, card, histories=False), label, work
@@ -125,6 +133,18 @@ def _chosen_rate(
     return max(best, key=lambda rate: best[rate])
 
 
+def _rate_of(recipe: Recipe, results: Path) -> float:
+    """The learning rate that another row chose. Raises ValueError where that is not recorded."""
+    lines = recorded_table(recipe.table, results)
+    lines = lines[lines["row"] == recipe.rate_of]
+    if len(lines) == 0:
+        raise ValueError(
+            f"{recipe.row!r} takes the learning rate of {recipe.rate_of!r}, which is not recorded: "
+            f'python -m seqrec_lib.reproduce {recipe.table} --rows "{recipe.rate_of}" --seeds 1'
+        )
+    return float(lines["learning_rate"].iloc[0])
+
+
 def _train(
     recipe: Recipe,
     dataset: SASRecDataSet,
@@ -133,12 +153,12 @@ def _train(
     folder: Path,
     device: str | None,
     captured: bool,
-) -> tuple[SASREC, pd.DataFrame, float]:
+) -> tuple[SequenceModel, pd.DataFrame, float]:
     """The model with the weights of its best epoch, the curve, and the seconds (NaN: in parts)."""
     model = build_recipe(recipe, dataset, seed)
     resumed = any(folder.glob("epoch-*.pt"))
     started = time.perf_counter()
-    log = model.train_model(
+    log = getattr(model, "train_model", partial(fit, model))(
         dataset,
         sampler_of(recipe, dataset, model.seq_max_len, seed),
         num_epochs=epochs,
