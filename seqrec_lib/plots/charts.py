@@ -168,13 +168,18 @@ def lines(table: pd.DataFrame, ylabel: str, log_x: bool = False, title: str = ""
     return drawing
 
 
+def _short(value: float) -> str:
+    return f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
+
+
 def bars(
     table: pd.DataFrame, xlabel: str, measured: Sequence[float] | None = None, title: str = ""
 ) -> Drawing:
     """One bar a row, its parts side by side; the sum is written at its end.
 
     table: indexed by what a bar is, columns are the parts, up to four, none below 0. measured: what
-    was found in the place of each sum, a diamond. title: what there is to see.
+    was found in the place of each sum: a diamond, and its number where it is another one. title:
+    what there is to see.
     """
     parts = {str(name): numbers(str(name), table[name]) for name in table}
     if not 1 <= len(parts) <= len(LINES):
@@ -202,10 +207,14 @@ def bars(
     if found is not None:
         axes.plot(found, rows, "D", color="white", markeredgecolor=INK, label="measured")
     ends = sums if found is None else np.maximum(sums, found)
+    notes = [_short(value) for value in sums]
+    if found is not None:
+        both = zip(notes, map(_short, found), strict=True)
+        notes = [one if one == other else f"{one}, measured {other}" for one, other in both]
     for row, end in enumerate(ends):
-        note = f"{sums[row]:,.3g}" if sums[row] < 1000 else f"{sums[row]:,.0f}"
-        axes.annotate(note, (end, row), (9, 0), textcoords="offset points", va="center")
-    axes.set(xlim=(0, 1.13 * float(ends.max())), ylim=(len(table) - 0.5, -0.5), xlabel=xlabel)
+        axes.annotate(notes[row], (end, row), (9, 0), textcoords="offset points", va="center")
+    room = 1.13 + 0.014 * max(0, max(map(len, notes)) - 6)
+    axes.set(xlim=(0, room * float(ends.max())), ylim=(len(table) - 0.5, -0.5), xlabel=xlabel)
     axes.set_yticks(rows, [str(name) for name in table.index])
     axes.tick_params(axis="y", length=0)
     named = len(parts) > 1 or found is not None

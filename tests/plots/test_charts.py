@@ -61,7 +61,10 @@ def test_parts_of_a_bar_lie_side_by_side_and_the_sum_is_written():
     found = {(p.get_x(), p.get_y() + p.get_height() / 2, p.get_width()) for p in parts}
     expected = {(0, 0, 0.2), (0, 1, 0.9), (0.2, 0, 0.1), (0.9, 1, 0.4)}
     assert np.allclose(sorted(found), sorted(expected))
-    assert [text.get_text() for text in figure.axes[0].texts] == ["0.3", "1.3"]
+    assert [text.get_text() for text in figure.axes[0].texts] == [
+        "0.3, measured 0.4",
+        "1.3, measured 1.2",
+    ]
     assert "10: kept 0.2, padding 0.1, measured 0.4; 50:" in figure.alt
     with pytest.raises(ValueError, match="below 0"):
         plots.bars(-KEPT, "share")
