@@ -177,7 +177,7 @@ def test_rows_have_names_of_their_own_and_a_cpu_runs_no_bfloat16():
         (["--repeats", "0"], "at least 1"),
         (["--threads", "0"], "at least 1"),
         (["--peer-python", "no/such/python"], "there is no such interpreter"),
-        (["--data", "no-such-file.txt"], "neither a file of `user item` lines nor one of"),
+        (["--data", "no-such-file.txt"], "`user item` lines), or one of ml-100k"),
         (
             ["--data", "sample", "--json", "no-such-folder/x.json"],
             "there is no file or folder of this",
