@@ -48,8 +48,8 @@ the counts of Table II, and runs the row:
     python -m seqrec_lib.reproduce III --rows steam
 
 It says first how long that will take on the machine at hand. On histories made up to their size
-(`python -m tests.cost_elsewhere`, two cores of an Intel Xeon, Sapphire Rapids) a run of 200 epochs is
-0.7 hours on Beauty and 2.3 hours on Steam, in 1.6 GiB of memory."""
+(`python -m tests.cost_elsewhere`, two cores of an Intel Xeon, Sapphire Rapids) a run of 200 epochs
+takes 0.7 hours on Beauty and 2.3 hours on Steam, in 1.6 GiB of memory."""
 
 
 def page(results: Path = RESULTS_FOLDER) -> str:
