@@ -93,8 +93,9 @@ def intervals(
     axes.tick_params(axis="y", length=0)
     if reference:
         axes.axvline(reference[1], color=INK, linestyle="--", linewidth=1)
-        note = f"{reference[0]} {reference[1]:.3f} "
-        axes.annotate(note, (reference[1], len(table) - 0.45), ha="right", va="bottom")
+        side = "right" if reference[1] > right / 2 else "left"  # of the line, there is more room
+        note = f" {reference[0]} {reference[1]:.3f} "
+        axes.annotate(note, (reference[1], len(table) - 0.45), ha=side, va="bottom")
     return drawing
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from seqrec_lib.plots.drawing import BLUE, GREY, INK, LINES, PALE, Drawing, numbers
 
@@ -50,6 +51,7 @@ def differences(
         axes.set_title(panel, fontsize=10)
         axes.set_yticks(range(len(its)), [str(name) for name in its.index] if at == 1 else [])
         axes.tick_params(axis="y", length=0)
+        axes.xaxis.set_major_locator(MaxNLocator(6 if len(panels) == 1 else 3))
     if len(panels) == 1:
         drawing.axes[0].set_xlabel(xlabel)
     else:
