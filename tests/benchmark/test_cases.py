@@ -120,8 +120,9 @@ def test_profile_names_the_compiled_loops(tiny):
     shares = [line["share"] for line in found["lines"]]
     assert shares == sorted(shares, reverse=True)
     assert len(shares) == 15
-    assert 0.5 < sum(shares) <= 1
-    assert sum(line["self_ms"] for line in found["lines"]) <= found["total_ms"]
+    assert 0 < sum(shares) <= 1  # how much the dearest 15 are depends on what else the machine does
+    parts = [line["self_ms"] / found["total_ms"] for line in found["lines"]]
+    assert shares == pytest.approx(parts)
     assert any(line["name"] == "compiled: attention_forward" for line in found["lines"])
 
 
