@@ -25,12 +25,7 @@ from seqrec_lib.plots.charts import (
 from seqrec_lib.plots.comparing import differences, effect_sizes
 from seqrec_lib.plots.diagrams import attention_mask, shift, split_cells, tie_orders, two_losses
 from seqrec_lib.plots.drawing import Drawing, short
-from seqrec_lib.plots.evaluation import (
-    curves,
-    order_change,
-    split_in_time,
-    spread,
-)
+from seqrec_lib.plots.evaluation import curves, order_change, split_in_time, spread
 from seqrec_lib.plots.inside import film_map, position_maps, ratio_map, share_maps, side_by_side
 from seqrec_lib.plots.looking import added, looks, lookup, races
 from seqrec_lib.plots.results import by_epoch, effects, off_the_paper, paper_and_ours

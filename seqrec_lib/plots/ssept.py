@@ -9,7 +9,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch, Rectangle
 
-from seqrec_lib.plots.drawing import BLUE, GREY, INK, LINES, ORANGE, Drawing, numbers, wrapped
+from seqrec_lib.plots.drawing import (
+    BLUE,
+    GREY,
+    INK,
+    LINES,
+    ORANGE,
+    Drawing,
+    apart,
+    numbers,
+    wrapped,
+)
 
 _KEPT: dict[str, Any] = {"facecolor": "#BBD9EC", "edgecolor": "white"}
 _SWAPPED: dict[str, Any] = {"facecolor": "#F6D58F", "edgecolor": "#B97F00", "hatch": "////"}
@@ -53,14 +63,11 @@ def by_seed(
     if pd.api.types.is_integer_dtype(x):
         axes.locator_params(axis="x", integer=True)
     low, high = axes.get_ylim()
-    ends = np.array([values[-1].mean() for values in known.values()])
-    last = -np.inf
-    for at in ends.argsort():  # names that would lie on one another are pushed up
-        last = max(ends[at], last + 0.065 * (high - low))
-        name = list(known)[at]
+    ends = [values[-1].mean() for values in known.values()]
+    for name, end in zip(known, apart(ends, 0.065 * (high - low)), strict=True):
         colour = LINES[names.index(name)]["color"]
         axes.annotate(
-            name, (1, last), (6, 0), xycoords=axes.get_yaxis_transform(),
+            name, (1, end), (6, 0), xycoords=axes.get_yaxis_transform(),
             textcoords="offset points", va="center", color=colour, fontweight="bold",
         )  # fmt: skip
     return drawing

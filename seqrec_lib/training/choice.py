@@ -80,18 +80,16 @@ def engine_for(
     if getattr(model, "has_own_step", False):
         return ContractEngine(model, options, world, draws.dropout, draws.ambient)
     paged, fits = options.tables == "sparse", fits_packed(model)
-    if is_own(options.objective):
+    loss: Any = options.objective
+    if is_own(loss):
         _refuse_what_an_own_loss_lacks(options)
-        fits = False
+        loss, fits = Checked(loss), False
     if options.engine == "packed" and not fits:
         raise ValueError(
             "engine='packed' is for float32 weights on a CPU and for SASREC and SSEPT as they are "
             f"in the library, which this {type(model).__name__} is not: use engine='padded' or "
             "'auto'"
         )
-    loss: Any = options.objective
-    if is_own(loss):
-        loss = Checked(loss)
     if paged:
         loss = paged_loss(loss, item_num)
     elif item_num < model.item_num:

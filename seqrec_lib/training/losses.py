@@ -183,18 +183,10 @@ class Within:
     loss: Loss
     item_num: int
 
-    def total(
-        self,
-        query: Tensor,
-        shift: Tensor | None,
-        table: Tensor,
-        target: Tensor,
-        negative: Tensor,
-        dots: Dots = dots,
-    ) -> Tensor:
+    def total(self, query: Tensor, shift: Tensor | None, table: Tensor, *rest: Any) -> Tensor:
         """See the module: → a scalar."""
         part = table[: self.item_num + 1]  # (I+1, D), I of the data set
-        return self.loss.total(query, shift, part, target, negative, dots)
+        return self.loss.total(query, shift, part, *rest)
 
 
 @dataclass(frozen=True)
@@ -231,7 +223,7 @@ LOSSES: dict[str, type[Loss]] = {
 
 def is_own(loss: Any) -> bool:
     """Whether a loss is not the library's: then nothing but the plain engine may run it."""
-    return not isinstance(loss, BCE | GBCE | SampledSoftmax | CrossEntropy)
+    return not isinstance(loss, Loss)
 
 
 def as_loss(loss: str | Loss) -> Loss:
