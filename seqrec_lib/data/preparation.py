@@ -54,9 +54,8 @@ def prepare(
 
     With the defaults MovieLens 1M's `ratings.dat` gives the sequences of the papers' own file.
 
-    ratings: what `load_movielens` or `load_for_notebook` gives, or a table with user and item
-        (numbers or text) and, where known, time; any rating counts as an interaction, and repeated
-        rows stay repeated.
+    ratings: a `Log` such as `MovieLens`, or a table with user and item (numbers or text) and, where
+        known, time; any rating counts as an interaction, and repeated rows stay repeated.
     items: a table with title (and any other columns) indexed by raw item id.
     min_item_count, min_user_count, until_stable: see `filter_ratings`.
     ties: the order of a user's rows with equal time (all, without a time column): "file" is the
