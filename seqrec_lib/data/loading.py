@@ -80,7 +80,7 @@ def load_for_notebook(
         log = read_own_log(own, "dataset" if dataset else OWN_LOG, asked or "smoke")
         print(
             f"Data: YOUR OWN LOG, {log!r}, at the sizes of the profile {log.profile!r}.\n"
-            "What the texts say of MovieLens or of the sample isn't said of it."
+            "Read 'film' as 'item'. What a text says of MovieLens or the sample isn't said of it."
         )
         return log
     if asked != "smoke":

@@ -39,6 +39,11 @@ class Log:
         another release, nor a log of your own."""
         return False
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the lessons know it, and assert what was seen there: MovieLens 1M, the sample."""
+        return self.is_movielens or self.is_sample
+
     def __repr__(self) -> str:
         users, items = self.ratings["user"].nunique(), self.ratings["item"].nunique()
         return (

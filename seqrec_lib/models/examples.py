@@ -21,7 +21,7 @@ def example_model(data: Log, dataset: SASRecDataSet) -> SASREC:
 
     Prints what it trains. Raises LookupError where the shipped weights are not there.
     """
-    if data.is_movielens or data.is_sample:
+    if data.is_known:
         model: SASREC
         model, _ = load(SAMPLE_MODEL if data.is_sample else "sasrec-ml-1m", dataset=dataset)
         return model

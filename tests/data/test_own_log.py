@@ -32,7 +32,8 @@ def test_a_log_takes_the_place_of_movielens(
     said = capsys.readouterr().out
     assert "user is 'customer', item is 'product', time is 'date'" in said
     assert "YOUR OWN LOG, Log('orders.csv': 3 rows by 2 users of 2 items)" in said
-    assert (data.is_movielens, data.is_sample, data.profile) == (False, False, "smoke")
+    assert (data.is_movielens, data.is_sample, data.is_known) == (False, False, False)
+    assert data.profile == "smoke"
     assert data.items["title"].to_dict() == {"P1": "lentil soup", "P2": "P2"}
     assert list(data.ratings) == ["user", "item", "time", "price"]
     assert data.ratings["time"].tolist()[:2] == [1709295000, 1709381400]
@@ -63,6 +64,7 @@ def test_the_environment_names_it_and_the_argument_goes_first(
 def test_movielens_is_the_real_one_alone() -> None:
     sample = make_sample(num_users=1).movielens
     assert not sample.is_movielens
+    assert sample.is_known
     assert MovieLens("ml-1m", sample.ratings, sample.items).is_movielens
     assert not MovieLens("ml-25m", sample.ratings, sample.items).is_movielens
 
