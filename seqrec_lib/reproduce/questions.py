@@ -71,9 +71,9 @@ QUESTIONS = (
         "Why does an unshared item table cost 0.02 here and 0.135 in print?",
         _ours("unshared, glorot", "unshared, no root", "unshared, scored by the input"),
         answer="None of our three guesses gives it. With a smaller start, and without the "
-        "root of the width, there is no clear difference: both intervals hold zero. Scoring with the "
-        "input's table, which training has never compared with a state, gives 0.302, far "
-        "below print. One seed each",
+        "root of the width, there is no clear difference: both intervals hold zero. Scoring "
+        "with the input's table, which training has never compared with a state, gives "
+        "0.302, far below print. One seed each",
     ),
     Question(
         "Are one block, two heads and no blocks as far from the paper with other seeds, and at the "
