@@ -7,13 +7,14 @@ right, and raises a `Hint` where it isn't. A hint says where to look, and never 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 Check = Callable[..., None]
+Known = TypeVar("Known")
 
 
 class Hint(Exception):
@@ -105,3 +106,13 @@ def recognise(answer: float, mistakes: Mapping[str, float], rel: float = 1e-3) -
     """Raises the Hint of the mistake that leads to this answer, if it's one of these."""
     for text, value in mistakes.items():
         hint_if(near(answer, value, rel), text)
+
+
+_KNOWN: dict[tuple[Any, ...], Any] = {}
+
+
+def once(compute: Callable[[], Known], *key: Any) -> Known:
+    """What `compute` gives, computed at the first of several tries and kept under a key."""
+    if key not in _KNOWN:
+        _KNOWN[key] = compute()
+    return cast(Known, _KNOWN[key])
