@@ -80,6 +80,10 @@ QUESTIONS = (
         "last epoch?",
         (("IV", "ml-1m blocks=1"), ("IV", "ml-1m heads=2"), ("IV", "ml-1m blocks=0")),
         seeds=(2, 3),
+        answer="One block is: three seeds, from 0.5803 to 0.5847, are 0.0168 above print on "
+        "average, and the best epoch is the last. No blocks are not: the mean of three seeds is "
+        "0.0030 above, and at the last epoch seeds 2 and 3 are 0.006 and 0.002 below. Two heads "
+        "are not: with two seeds 0.0010 below",
     ),
     Question(
         "Which loss is best when all have the same budget?",
@@ -89,6 +93,11 @@ QUESTIONS = (
             "gbce n=200, equal budget",
             "cross-entropy n=200, equal budget",
         ),
+        answer="By validation, with two learning rates for each and one seed: sampled softmax "
+        "(0.6502), then gBCE (0.6440), cross-entropy (0.6388) and BCE (0.6163), all flat before "
+        "epoch 180. Of the test items only gBCE and BCE have been ranked: gBCE is ahead by 0.024 "
+        "among 100 and by 0.036 among all items, and both intervals over users exclude zero. It "
+        "is best after 110 epochs, so the older runs that were cut off while climbing said little",
     ),
     Question(
         "Does the order of the models hold when no item of the future is in training?",
