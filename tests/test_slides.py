@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from index_page import index_page
+from pages import copy_prints
 from slides import code, deck, exercise, first_rows, read_slides, write_decks
 
 import seqrec_lib as sl
@@ -191,11 +192,14 @@ def written(tmp_path_factory) -> Path:
     return out / "slides"
 
 
-def test_the_index_leads_to_the_slides(written):
+def test_the_index_leads_to_the_slides_and_to_what_is_printed(written):
     decks = [(f"slides/{path.name}", path.stem) for path in sorted(written.glob("*.html"))]
-    links = re.findall(r'href="(slides/[^"]+)"', index_page([], [], decks))
+    decks += copy_prints(NOTEBOOKS, written.parent)
+    assert ("cheat_sheet.pdf", "Cheat sheet") in decks
+    links = re.findall(r'href="([^"]+)"', index_page([], [], decks).partition("For a class")[2])
     assert links == [path for path, _ in decks]
-    assert "slides/" not in index_page([], [])
+    assert all((written.parent / link).is_file() for link in links)
+    assert "For a class" not in index_page([], [])
 
 
 @pytest.fixture(scope="module")
