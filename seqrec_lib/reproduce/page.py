@@ -35,6 +35,7 @@ _ABOUT = {
     "baselines": "Baselines that are counted",
     "losses": "Losses (no paper prints these rows)",
     "race": "What came after SASRec: the race of lesson 11",
+    "sizes": "Smaller data: the choices of lesson 12",
 }
 
 
