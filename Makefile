@@ -63,7 +63,7 @@ test: lint
 	@mkdir -p build
 	@set -o pipefail; status=0; \
 	$(PYTEST) tests | tee build/test-units.log || status=1; \
-	SEQREC_PROFILE=smoke $(PYTEST) $(NBVAL) $(NOTEBOOKS) | tee build/test-notebooks.log || status=1; \
+	SEQREC_DATASET= SEQREC_PROFILE=smoke $(PYTEST) $(NBVAL) $(NOTEBOOKS) | tee build/test-notebooks.log || status=1; \
 	echo; \
 	echo "tests      $$(tail -n 1 build/test-units.log)"; \
 	echo "notebooks  $$(tail -n 1 build/test-notebooks.log)"; \

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seqrec_lib.common.distributed import World as World
     from seqrec_lib.common.distributed import processes as processes
     from seqrec_lib.data.dataset import SASRecDataSet as SASRecDataSet
+    from seqrec_lib.data.examples import example_items as example_items
     from seqrec_lib.data.loading import load_dataset as load_dataset
     from seqrec_lib.data.loading import load_for_notebook as load_for_notebook
     from seqrec_lib.data.logs import read_log as read_log
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from seqrec_lib.evaluation.recommendation import top_items as top_items
     from seqrec_lib.explorer.page import Explorer as Explorer
     from seqrec_lib.explorer.page import explore as explore
+    from seqrec_lib.models.examples import example_model as example_model
     from seqrec_lib.models.export import Scores as Scores
     from seqrec_lib.models.files import build_model as build_model
     from seqrec_lib.models.files import read_weights as read_weights

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "seqrec_lib"
 PUBLIC = {
     # data
-    "Complement", "SASRecDataSet", "Sequences", "filter_ratings", "load_dataset",
+    "Complement", "SASRecDataSet", "Sequences", "example_items", "filter_ratings", "load_dataset",
     "load_for_notebook", "load_movielens", "make_sample", "pad_sequences", "prepare",
     "prepare_split",
     "read_interactions", "read_log",
@@ -26,7 +26,8 @@ PUBLIC = {
     "Encoder", "EncoderLayer", "FusedRows", "LayerNormalization", "MultiHeadAttention",
     "PaddedRows", "PointWiseFeedForward", "SequenceModel",
     # models
-    "SASREC", "SSEPT", "SASRecConfig", "SSEPTConfig", "Scores", "build_model", "fit", "grow",
+    "SASREC", "SSEPT", "SASRecConfig", "SSEPTConfig", "Scores", "build_model", "example_model",
+    "fit", "grow",
     "load", "read_card", "read_weights", "save", "state_dict_for_recommenders", "trained_models",
     # explorer
     "Explorer", "explore",

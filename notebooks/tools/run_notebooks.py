@@ -85,7 +85,8 @@ def kernel_environment(out: Path, profile: str, jobs: int) -> dict[str, str]:
     }
     for folder in private.values():
         folder.mkdir(parents=True, exist_ok=True)
-    environment = {k: v for k, v in os.environ.items() if k != "SEQREC_DATA"}
+    others = ("SEQREC_DATA", "SEQREC_DATASET")
+    environment = {k: v for k, v in os.environ.items() if k not in others}
     environment |= {name: str(folder) for name, folder in private.items()}
     environment |= {"SEQREC_PROFILE": profile, "SEQREC_WIDGETS": "off"}
     if jobs > 1:

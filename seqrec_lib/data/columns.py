@@ -14,6 +14,8 @@ _NAMES = {
     "article articleid track trackid song songid book bookid isbn game gameid business businessid",
     "time": "time timestamp date datetime ts unixreviewtime reviewtime unixtime unixtimestamp "
     "eventtime eventtimestamp createdat timestampms epoch orderdate purchasedate invoicedate tdat",
+    "title": "title itemtitle itemname producttitle productname movietitle moviename tracktitle "
+    "trackname songtitle booktitle gametitle articletitle",
 }
 # From here on neighbouring whole numbers are one float; by the bytes of the type.
 _DIGITS = {2: 2**11, 4: 2**24}
@@ -22,7 +24,7 @@ _SPREADSHEET = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d+")
 
 
 def columns_like(role: str, columns: Iterable[object]) -> list[str]:
-    """Those of the columns that are called as the "user", "item" or "time" of a log often is."""
+    """Those of the columns called as the "user", "item", "time" or "title" of a log often is."""
     known = _NAMES[role].split()
     return [c for c in columns if isinstance(c, str) and re.sub(r"[\W_]+", "", c.lower()) in known]
 

@@ -5,15 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqrec_lib.common.checks import one_of
-from seqrec_lib.common.paths import as_path
+from seqrec_lib.common.paths import AnyPath, as_path
 from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.download import FILES, DataMissingError
 from seqrec_lib.data.logs import read_log
 from seqrec_lib.data.movielens import MovieLens, load_movielens
+from seqrec_lib.data.own_log import Log, read_own_log
 from seqrec_lib.data.paper_files import PAPER_FILES, load_paper_file
 from seqrec_lib.data.preparation import prepare
 from seqrec_lib.data.readers import separator_of_numbers
 from seqrec_lib.data.sample.world import make_sample
+
+OWN_LOG = "SEQREC_DATASET"  # of the environment: a log of your own, for the notebooks
 
 
 def load_dataset(name: str, path: str | Path | None = None) -> SASRecDataSet:
@@ -49,23 +52,37 @@ def load_dataset(name: str, path: str | Path | None = None) -> SASRecDataSet:
     )
 
 
-def load_for_notebook(name: str = "ml-1m", profile: str | None = None) -> MovieLens:
-    """A MovieLens release for a notebook: the one place that falls back to the built-in sample.
+def load_for_notebook(
+    name: str = "ml-1m", profile: str | None = None, dataset: AnyPath | None = None
+) -> Log:
+    """A MovieLens release for a notebook, or a log of your own in its place: the one place that
+    falls back to the built-in sample.
 
     profile: "smoke" always takes the sample, even where the real data is on this machine. "quick"
         and "full" need the real data and raise if it is not available. None asks $SEQREC_PROFILE;
         if that is not set either, it is the real data if available, else the sample. In small or
         capital letters.
+    dataset: a file of your own (csv, tsv, Parquet, JSON lines) with columns for user, item and
+        time that have usual names; None asks $SEQREC_DATASET. The profile, "smoke" if none is
+        asked for, then says how much is trained, and no longer on what.
 
-    Prints which one it is, and what is wrong with $SEQREC_DATA; `is_sample` and `profile` of the
-    result say which it is and how much to do with it.
+    Prints which one it is, and what is wrong with $SEQREC_DATA; `is_movielens`, `is_sample` and
+    `profile` of the result say which it is and how much to do with it.
 
-    Raises ValueError for another profile, FileNotFoundError that says what to do.
+    Raises ValueError for another profile and a log that cannot be read, FileNotFoundError that says
+    what to do.
     """
     asked = (profile or os.environ.get("SEQREC_PROFILE") or "").strip().lower() or None
     reason = "the profile is 'smoke'"
     if asked is not None:
         one_of("profile" if profile else "SEQREC_PROFILE", asked, ("smoke", "quick", "full"))
+    if own := dataset or os.environ.get(OWN_LOG):
+        log = read_own_log(own, "dataset" if dataset else OWN_LOG, asked or "smoke")
+        print(
+            f"Data: YOUR OWN LOG, {log!r}, at the sizes of the profile {log.profile!r}.\n"
+            "Read 'film' as 'item'. What a text says of MovieLens or the sample isn't said of it."
+        )
+        return log
     if asked != "smoke":
         try:
             data = _release(name)

@@ -3,32 +3,29 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from seqrec_lib.common.paths import as_path
 from seqrec_lib.data import films, readers
 from seqrec_lib.data.download import FILES, locate, places
+from seqrec_lib.data.own_log import Log
 
 
 @dataclass(frozen=True)
-class MovieLens:
+class MovieLens(Log):
     """A MovieLens release, or the built-in sample in its shape.
 
     name: for example "ml-1m".
     ratings: user, item (raw ids), rating (stars), time (seconds since 1970), in the file's order.
     items: indexed by raw item id; title as in the file ("Toy Story (1995)"), genres
         ("Animation|Children's|Comedy") and year (nullable).
-    folder: where the files lie, None for the sample.
-    is_sample: True for the built-in sample, whose films are invented.
-    profile: how much a notebook does with it: "smoke", "quick" or "full" (`load_for_notebook`).
+    The other fields are those of `Log`.
     """
 
-    name: str
-    ratings: pd.DataFrame
-    items: pd.DataFrame
-    folder: Path | None = None
-    is_sample: bool = False
-    profile: str = ""
+    item_name: str = "film"
+
+    @property
+    def is_movielens(self) -> bool:
+        """Whether it is MovieLens 1M itself."""
+        return self.name == "ml-1m" and not self.is_sample
 
     def __repr__(self) -> str:
         users, items = self.ratings["user"].nunique(), self.ratings["item"].nunique()

@@ -11,6 +11,7 @@ from seqrec_lib.data.dataset import SASRecDataSet
 from seqrec_lib.data.interactions import as_table, check_interactions, stable_order, times_of
 from seqrec_lib.data.items import grown_table
 from seqrec_lib.data.movielens import MovieLens
+from seqrec_lib.data.own_log import Log
 from seqrec_lib.data.report import preparation_report, print_report, split_report
 from seqrec_lib.data.sequences import Sequences
 
@@ -37,7 +38,7 @@ def filter_ratings(
 
 
 def prepare(
-    ratings: pd.DataFrame | MovieLens,
+    ratings: pd.DataFrame | Log,
     items: pd.DataFrame | None = None,
     *,
     min_item_count: int = 5,
@@ -53,8 +54,8 @@ def prepare(
 
     With the defaults MovieLens 1M's `ratings.dat` gives the sequences of the papers' own file.
 
-    ratings: `MovieLens`, or a table with user and item (numbers or text) and, where known, time;
-        any rating counts as an interaction, and repeated rows stay repeated.
+    ratings: a `Log` such as `MovieLens`, or a table with user and item (numbers or text) and, where
+        known, time; any rating counts as an interaction, and repeated rows stay repeated.
     items: a table with title (and any other columns) indexed by raw item id.
     min_item_count, min_user_count, until_stable: see `filter_ratings`.
     ties: the order of a user's rows with equal time (all, without a time column): "file" is the
@@ -71,9 +72,9 @@ def prepare(
     "time", for numbers that a spreadsheet has rounded, when the filter leaves nothing, where no id
     is found in `items`, and for keep_times without a time column.
     """
-    item_name = "film" if isinstance(ratings, MovieLens) else "item"
+    item_name = ratings.item_name if isinstance(ratings, Log) else "item"
     verbose = not isinstance(ratings, MovieLens) if verbose is None else verbose
-    if isinstance(ratings, MovieLens):
+    if isinstance(ratings, Log):
         items = ratings.items if items is None else items
         ratings = ratings.ratings
     _check_ties(ties, seed)

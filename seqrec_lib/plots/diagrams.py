@@ -35,14 +35,15 @@ def tie_orders(
 ) -> Drawing:
     """The same films in the order that each rule gives them; a line follows each film.
 
-    orders: name of a rule → the same titles in its order. moments: (T,) the time of each position,
-    the same for every rule; positions of one moment share a band. title: what there is to see.
+    orders: name of a rule → the same titles in its order; of a title that is there twice, the first
+    belongs to the first. moments: (T,) the time of each position, the same for every rule;
+    positions of one moment share a band. title: what there is to see.
     """
     columns = [list(titles) for titles in orders.values()]
     first = columns[0]
     for rule, titles in orders.items():
-        if sorted(titles) != sorted(first) or len(set(titles)) != len(first):
-            raise ValueError(f"rule {rule!r} must order the same different titles as the others")
+        if sorted(titles) != sorted(first):
+            raise ValueError(f"rule {rule!r} must order the same titles as the others")
     if len(moments) != len(first):
         raise ValueError(f"moments has {len(moments)} entries for {len(first)} titles")
     _, band = np.unique(np.asarray(moments), return_inverse=True)
@@ -62,7 +63,8 @@ def tie_orders(
         for place, film in enumerate(titles):
             axes.text(at, place, short(film, 25), ha="center", va="center", fontsize=9)
             if at + 1 < len(columns):
-                there = columns[at + 1].index(film)
+                again = titles[:place].count(film)  # how often it was there before
+                there = [p for p, other in enumerate(columns[at + 1]) if other == film][again]
                 colour, width = (GREY, 0.7) if there == place else (BLUE, 1.4)
                 ends = [at + half, at + 1 - half], [place, there]
                 axes.plot(*ends, color=colour, linewidth=width)

@@ -16,6 +16,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(download, "default_cache", lambda given=None: Path(given or cache))
     monkeypatch.delenv("SEQREC_DATA", raising=False)
     monkeypatch.delenv("SEQREC_PROFILE", raising=False)
+    monkeypatch.delenv("SEQREC_DATASET", raising=False)
 
     def down(*_: object) -> Path:
         raise OSError("the network is unreachable")

@@ -198,6 +198,9 @@ def test_tie_orders_count_the_films_that_moved():
     assert "id 2" in figure.alt
     ends = [tuple(line.get_ydata()) for line in figure.axes[0].lines]
     assert ends == [(0, 1), (1, 0), (2, 2), (3, 3)]
+    again = plots.tie_orders({"file": [a, b, a, a], "id": [b, a, a, a]}, [5, 5, 7, 9])
+    ends = [tuple(line.get_ydata()) for line in again.axes[0].lines]
+    assert ends == [(0, 1), (1, 0), (2, 2), (3, 3)], "the first one belongs to the first one"
 
 
 def test_split_cells_count_what_they_are():

@@ -1,0 +1,49 @@
+"""The lessons run on anybody's data; all of them on all logs: `python -m tests.anybodys_data`."""
+
+from pathlib import Path
+
+import anybodys_data
+import foreign_logs
+import nbformat
+import pandas as pd
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+
+def test_the_logs_are_of_three_kinds(tmp_path: Path) -> None:
+    orders, visits, many = (
+        pd.read_csv(foreign_logs.write(name, tmp_path), sep=";" if name == "orders" else ",")
+        for name in foreign_logs.LOGS
+    )
+    titles = orders.drop_duplicates("SKU")["Title"]
+    assert titles.duplicated().sum() == 1
+    bought = orders.sort_values(["Customer ID", "OrderDate"])
+    assert (bought["SKU"] == bought["SKU"].shift()).mean() > 0.25
+    lengths = visits["session_id"].value_counts()
+    assert 0.45 < (lengths < 3).mean() < 0.55
+    assert visits.groupby("session_id")["timestamp"].nunique().max() == 1
+    assert many["user"].nunique() == 15_000
+    assert many["item"].nunique() == 60
+    again = (foreign_logs.write("many", tmp_path)).read_bytes()
+    assert again == foreign_logs.write("many", tmp_path).read_bytes()
+
+
+def test_every_cell_that_fails_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [
+        new_code_cell("import os, pandas as pd; log = pd.read_csv(os.environ['SEQREC_DATASET'])"),
+        new_code_cell("assert len(log) == 1_000_209, 'not MovieLens'"),
+        new_code_cell("print(os.environ['SEQREC_PROFILE'], log['user'].nunique(), 'users')"),
+        new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]}),
+        new_code_cell("0 / 1", metadata={"tags": ["raises-exception"]}),
+    ]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "00_start.ipynb")
+    monkeypatch.setattr(anybodys_data, "NOTEBOOKS", tmp_path)
+    assert anybodys_data.main(["--log", "many", "--lessons", "00", "--show"]) == 1
+    said = capsys.readouterr().out
+    assert "many, lesson 00: 2 cells failed" in said
+    assert "[3] smoke 15000 users" in said
+    assert "many: lesson 00, code cell 2: AssertionError: not MovieLens" in said
+    assert "many: lesson 00, code cell 5: it should fail, and did not" in said
+    assert "code cell 4" not in said
