@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help tutorial test lowest lab lint format clean
+.PHONY: help tutorial slides test lowest lab lint format clean
 
 PYTHON ?= python3
 JOBS ?= 2
@@ -25,6 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:
 	@echo "make tutorial   run every notebook on the built-in sample, lessons first; pages in build/"
+	@echo "make slides     the slides of the six sessions; build/slides/"
 	@echo "make test       linter, type checker, unit tests, and the notebooks as tests"
 	@echo "make lowest     the library's tests with the lowest versions that pyproject.toml allows"
 	@echo "make lab        JupyterLab, with notebook 00 open"
@@ -49,6 +50,9 @@ $(STAMP): requirements.txt pyproject.toml
 
 tutorial: $(STAMP)
 	@$(BIN)/python notebooks/tools/run_notebooks.py --jobs $(JOBS) --cell-timeout $(CELL_TIMEOUT)
+
+slides: $(STAMP)
+	@$(BIN)/python notebooks/tools/slides.py
 
 # Jupyter's question about news would lie over the first cells: this environment answers no.
 lab: $(STAMP)

@@ -2,8 +2,8 @@
 
 Runs the code cells of lessons, in order, with SEQREC_DATASET on each of the logs of
 `foreign_logs`, at the sizes of the profile smoke, and lists every cell that fails with its error;
-the cells after it run, too. --show prints what the cells printed, and the titles of their figures,
-to be read: what a lesson says of such data must be true of it.
+the cells after it run, too. --show prints what the cells printed, and their figures' alternatives
+in words, to be read: what a lesson says of such data must be true of it.
 """
 
 import argparse
@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-sys.path.append(str(Path(__file__).parent))
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "notebooks" / "tools")]
 import foreign_logs
+from run_notebooks import ThisInterpreter
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 LESSONS = [path.name[:2] for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
@@ -49,12 +51,14 @@ def run(lesson: str, log: Path, profile: str = "smoke") -> NotebookNode:
     settings = {"SEQREC_DATASET": str(log), "SEQREC_PROFILE": profile, "SEQREC_WIDGETS": "off"}
     client = NotebookClient(
         notebook,
+        km=AsyncKernelManager(kernel_spec_manager=ThisInterpreter()),
         timeout=CELL_TIMEOUT,
         allow_errors=True,
         resources={"metadata": {"path": str(NOTEBOOKS)}},
         store_widget_state=False,
         coalesce_streams=True,
     )
+    client.owns_km = True  # so that the kernel is stopped at the end
     client.execute(env={**os.environ, **settings})
     return notebook
 

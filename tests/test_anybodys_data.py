@@ -47,3 +47,17 @@ def test_every_cell_that_fails_is_listed(
     assert "many: lesson 00, code cell 2: AssertionError: not MovieLens" in said
     assert "many: lesson 00, code cell 5: it should fail, and did not" in said
     assert "code cell 4" not in said
+
+
+@pytest.mark.parametrize("lesson", ["00", "01", "05"])
+def test_a_lesson_runs_on_orders(tmp_path: Path, lesson: str) -> None:
+    """Text ids, short histories, repeats, two items of one title; no genres, no ratings."""
+    notebook = anybodys_data.run(lesson, foreign_logs.write("orders", tmp_path))
+    assert anybodys_data.failures(notebook, lesson, "orders") == []
+    said = anybodys_data.shown(notebook)
+    assert "YOUR OWN LOG, Log('orders.csv': 10,824 rows by 500 users of 90 items)" in said
+    assert ", hot" in said, "its own titles are shown"
+    if lesson == "00":
+        assert "the shipped one" not in said
+    if lesson == "05":
+        assert "the stranger has user cust 0000's films" in said

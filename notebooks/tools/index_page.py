@@ -99,8 +99,15 @@ def _item(entry: Entry, solutions: Entry | None) -> str:
     )
 
 
-def index_page(entries: Sequence[Entry], texts: Sequence[tuple[str, str, str]]) -> str:
-    """The whole page. texts: (name, title, summary) of what lies beside the notebooks."""
+def index_page(
+    entries: Sequence[Entry],
+    texts: Sequence[tuple[str, str, str]],
+    decks: Sequence[tuple[str, str]] = (),
+) -> str:
+    """The whole page. texts: (name, title, summary) of what lies beside the notebooks.
+
+    decks: (path, title) of the slides of each session.
+    """
     lessons = {entry.number: entry for entry in entries if "/" not in entry.name}
     solutions = {entry.number: entry for entry in entries if "/" in entry.name}
     items = "\n".join(_item(entry, solutions.get(n)) for n, entry in lessons.items())
@@ -109,6 +116,7 @@ def index_page(entries: Sequence[Entry], texts: Sequence[tuple[str, str, str]]) 
         f'<li><a href="{name}.html">{html.escape(title)}</a><br>{html.escape(summary)}</li>'
         for name, title, summary in texts
     )
+    slides = " · ".join(f'<a href="{path}">{html.escape(title)}</a>' for path, title in decks)
     body = f"""<h1>SASRec and SSE-PT: the course</h1>
 <p>The pages show the notebooks as they ran on this machine, on the built-in sample, a small
 invented world of films. Where a lesson was also run on MovieLens 1M, a second page has those
@@ -122,5 +130,6 @@ of the sample runs in that page; change a history and watch what it thinks.</p>
 {items}
 {alone}
 </ol>
+{f"<h2>Slides, for a class</h2><p>{slides}</p>" if slides else ""}
 {f'<h2>Beside the lessons</h2><ul class="beside">{beside}</ul>' if beside else ""}"""
     return page("SASRec and SSE-PT: the course", body)

@@ -28,6 +28,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 from pages import write_pages, write_texts
+from slides import write_decks
 
 from seqrec_lib.common.paths import folder_to_write
 
@@ -149,7 +150,12 @@ def run(plan: Plan, name: str, begun: dict[str, float]) -> Run:
     return Run(name, time.perf_counter() - started, failure, warned, second)
 
 
-def run_all(plan: Plan, jobs: int, texts: Sequence[tuple[str, str, str]]) -> list[Run]:
+def run_all(
+    plan: Plan,
+    jobs: int,
+    texts: Sequence[tuple[str, str, str]],
+    decks: Sequence[tuple[str, str]],
+) -> list[Run]:
     """Runs all notebooks, lessons first, and says what goes on at least every few seconds.
 
     The index is there from the beginning, and is written anew whenever a notebook is done.
@@ -170,7 +176,7 @@ def run_all(plan: Plan, jobs: int, texts: Sequence[tuple[str, str, str]]) -> lis
             )
             second = "" if run is None else run.second
             entries.append(Entry(name, *titles[name], state, run is not None and there, second))
-        text = index_page(entries, texts)
+        text = index_page(entries, texts, decks)
         (plan.out / "index.html").write_text(text, encoding="utf-8")
 
     write_index()
@@ -251,9 +257,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     started = time.perf_counter()
     texts = write_texts(plan.folder, plan.out)
+    decks = write_decks(plan.out, plan.folder)
     sample_page().save(plan.out / EXPLORER)
     print(f"SASRec under glass, a trained model to play with: {plan.out / EXPLORER}", flush=True)
-    runs = run_all(plan, options.jobs, texts)
+    runs = run_all(plan, options.jobs, texts, decks)
     report(runs, plan.out, time.perf_counter() - started)
     return int(any(r.failure for r in runs))
 

@@ -15,6 +15,7 @@ from seqrec_lib.data.naming import Names
 from seqrec_lib.data.readers import read_interactions
 from seqrec_lib.data.sequences import Sequences
 from seqrec_lib.data.split import Split
+from seqrec_lib.data.titles import without_year
 
 
 class SASRecDataSet(SplitHistories):
@@ -257,12 +258,14 @@ class SASRecDataSet(SplitHistories):
         rows = self.items.loc[[self.names.item(item) for item in found], shown]
         return rows.set_axis(pd.Index(found, name="item"))
 
-    def title(self, item: Any, internal: bool = False) -> str:
+    def title(self, item: Any, internal: bool = False, year: bool = True) -> str:
         """The title of an item, by its id in the log; internal=True: by its number, 1 to itemnum.
 
-        Raises ValueError for what is none.
+        year=False: without the year in brackets, where it ends with one. Raises ValueError for what
+        is no item.
         """
-        return self.names.title(self.vocabulary.items.number(item, internal))
+        title = self.names.title(self.vocabulary.items.number(item, internal))
+        return title if year else without_year(title)
 
     def history_frame(self, user: Any, internal: bool = False) -> pd.DataFrame:
         """One user's history in order: item, split, and the other columns of `items`.

@@ -20,6 +20,11 @@ _ROMAN = {  # numerals → digits
 }
 
 
+def without_year(title: str) -> str:
+    """'Heat (1995)' is 'Heat'; a title that ends with no year, such as 'Tea (250 g)', stays."""
+    return _YEAR.sub("", title).rstrip()
+
+
 class TitleError(PlainError, ValueError):
     """Titles that mean no film, or several."""
 

@@ -37,6 +37,11 @@ Dots = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 def dots(query: Tensor, table: Tensor, ids: Tensor) -> Tensor:
     """query[n] · table[ids[n, m]]: (N, D), (I+1, D), (N, M) → (N, M). Row 0 gets no gradient."""
+    if len(table) <= ids.shape[1] * table.shape[1]:
+        # all logits are no more numbers than the vectors would be, and one product of matrices
+        # gives them sooner than that many rows can be fetched
+        table = torch.cat([table[:1].detach(), table[1:]])
+        return (query @ table.T).gather(1, ids)
     vectors = functional.embedding(ids, table, padding_idx=0)  # (N, M, D)
     if ids.shape[1] > 8:
         return torch.bmm(vectors, query.unsqueeze(2)).squeeze(2)

@@ -208,3 +208,12 @@ def test_films_are_searched_and_found_by_title(sample_dataset):
     untitled = SASRecDataSet.from_sequences(LISTS)
     with pytest.raises(ValueError, match="no titles"):
         untitled.search("x")
+
+
+def test_a_title_without_its_year_is_otherwise_as_it_was() -> None:
+    titles = ["Heat (1995)", "Tea (250 g)", "Rice 5 kg", "(1995)x", "Lost (La) (1995)", "1984"]
+    named = pd.DataFrame({"title": titles}, index=range(1, 7))
+    dataset = SASRecDataSet.from_sequences({1: range(1, 7)}, items=named)
+    short = [dataset.title(item, year=False) for item in range(1, 7)]
+    assert short == ["Heat", *titles[1:4], "Lost (La)", "1984"]
+    assert [dataset.title(item) for item in range(1, 7)] == titles
