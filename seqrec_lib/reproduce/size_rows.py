@@ -20,8 +20,6 @@ _USUAL: dict[str, Any] = {
 }
 _CHANGES: dict[str, dict[str, Any]] = {
     "n=20": {"seq_max_len": 20},
-    "n=200": {"seq_max_len": 200},
-    "d=100": {"embedding_dim": 100},
     "dropout=0.5": {"dropout_rate": 0.5},
 }
 _BASELINES = ("popularity", "markov-chain", "item-knn")
@@ -49,7 +47,7 @@ def _rows(data: str, changes: Iterable[str]) -> list[Recipe]:
 
 
 SIZE_ROWS = [
-    *_rows("ml-latest-small", ["dropout=0.5"]),
+    *_rows("ml-latest-small", []),
     *_rows("ml-100k", _CHANGES),
     Recipe("sizes", "games item-knn", "games", epochs=0, baseline="item-knn"),
 ]
