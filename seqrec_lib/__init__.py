@@ -9,8 +9,8 @@ begin with the core, in this order; each file needs only those before it:
     training    `sampling`, `engine`, `loop`: a batch, a step, an epoch
     evaluation  `ranks`: from scores to ranks, and what a tie is
 
-`common` and `network.fast` are the machine room, `plots` draws, `explorer` shows a model live, and
-`reproduce` and `benchmark` prove what the README claims.
+`common` and `network.fast` are the machine room, `plots` draws, `explorer` shows a model live,
+`exercises` checks a reader's answers, and `reproduce` and `benchmark` prove what the README says.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from seqrec_lib.evaluation.recommendation import recommend as recommend
     from seqrec_lib.evaluation.recommendation import similar_items as similar_items
     from seqrec_lib.evaluation.recommendation import top_items as top_items
+    from seqrec_lib.exercises.check import check as check
     from seqrec_lib.explorer.page import Explorer as Explorer
     from seqrec_lib.explorer.page import explore as explore
     from seqrec_lib.models.examples import example_model as example_model

@@ -19,11 +19,15 @@ from notebook_rules import (
     text_of,
 )
 
+from seqrec_lib.exercises.check import EXERCISES as CHECKED
+from seqrec_lib.exercises.check import OPEN
+
 CELLS = range(35, 61)
 TAKEAWAYS = range(3, 6)
 CHECKS = 0.25  # at most, of the lines of code
 GOALS, EXERCISES, QUESTIONS = range(3, 6), range(3, 6), range(5, 11)
 WORDS = 8  # at least, of what a solution shows
+WHY = 3  # at least, of why an exercise is open
 LEVELS = ["easy", "medium", "hard"]
 LAST_SECTIONS = ["Takeaways", "Pitfalls", "Exercises", "Questionnaire", "References"]
 
@@ -128,8 +132,10 @@ def counts_its_sections_and_ends_with_takeaways(notebook: dict) -> Iterator[str]
 
 
 def is_one_sitting(notebook: dict) -> Iterator[str]:
+    """Without the cell in which a reader's answers are checked: that's homework."""
+    asks = len(cells_of_answers(notebook))
     texts = sum(cell["cell_type"] == "markdown" for cell in notebook["cells"])
-    if (total := len(notebook["cells"])) not in CELLS:
+    if (total := len(notebook["cells"]) - asks) not in CELLS:
         yield f"it has {total} cells; {CELLS[0]} to {CELLS[-1]} are wanted"
     if 2 * texts <= total:
         yield f"{texts} of {total} cells are text; more than half must be"
@@ -150,6 +156,42 @@ def teaches_more_than_it_checks(notebook: dict) -> Iterator[str]:
         checking += length if asserts(cell) and isinstance(body[-1], ast.Assert) else within
     if lines and checking > CHECKS * lines:
         yield f"{checking} of {lines} lines of code check; at most {CHECKS:.0%} should"
+
+
+def cells_of_answers(notebook: dict) -> list[dict]:
+    """The cells of code among the exercises."""
+    cells = sections(notebook).get("Exercises", [])
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def asked_of(cells: list[dict]) -> dict[str, str]:
+    """Exercise → the answer that a `check("NN.k", answer, …)` among some cells is given."""
+    return {
+        str(ast.literal_eval(call.args[0])): ast.unparse(call.args[1])
+        for cell in cells
+        for call in ast.walk(ast.parse(python(cell)))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("check")
+    }
+
+
+def checks_or_leaves_open_each_exercise(
+    notebook: dict, solutions: dict, number: str
+) -> Iterator[str]:
+    """Each exercise has a check, blank in the lesson and passed in the solutions, or is OPEN."""
+    asked = asked_of(cells_of_answers(notebook))
+    solved = asked_of(code_cells(solutions))
+    tasks = len(entries(text_of(sections(notebook).get("Exercises", []))))
+    names = [f"{number}.{k}" for k in range(1, tasks + 1)]
+    for name in sorted({*asked, *solved, *names}):
+        if name in OPEN:
+            if name in (asked | solved) or len(OPEN[name].split()) < WHY:
+                yield f"{name} is open: no check, and {WHY} words or more that say why"
+        elif name not in CHECKED or name not in names:
+            yield f"{name} has neither a check in seqrec_lib/exercises nor a place among the OPEN"
+        elif asked.get(name) != "...":
+            yield f'{name}: the lesson must ask sl.check("{name}", ...), with three dots'
+        elif solved.get(name, "...") == "...":
+            yield f'{name}: the solutions must give sl.check("{name}", …) their answer'
 
 
 def links_to_its_solutions(notebook: dict) -> Iterator[str]:

@@ -334,6 +334,50 @@ def test_a_solution_must_check_itself_and_say_what_it_shows(old, new):
     assert len(list(series.solves_every_exercise(good(), solutions))) == 3
 
 
+def answered(*calls: str) -> tuple[dict, dict]:
+    """A lesson with three exercises that asks these, and solutions that answer them all."""
+    notebook, solutions = good(), solved(1, 2, 3)
+    last = notebook["cells"].pop()
+    before, after = rules.source(last).split("## Questionnaire")
+    notebook["cells"] += [text(before), code("\n".join(calls)), text("## Questionnaire" + after)]
+    solutions["cells"][2] = code("\n".join(f"assert {c.replace('...', '1')}" for c in calls))
+    return notebook, solutions
+
+
+ASKED = ['sl.check("05.1", ...)', 'sl.check("05.2", ...)', 'sl.check("05.3", ..., model, data)']
+
+
+def test_exercises_that_check_themselves_pass():
+    assert list(series.checks_or_leaves_open_each_exercise(*answered(*ASKED), "05")) == []
+    assert list(series.is_one_sitting(answered(*ASKED)[0])) == []
+
+
+def test_an_exercise_without_a_check_is_open_or_named():
+    found = list(series.checks_or_leaves_open_each_exercise(*answered(*ASKED[:2]), "05"))
+    assert len(found) == 1
+    assert 'the lesson must ask sl.check("05.3", ...)' in found[0]
+    found = list(series.checks_or_leaves_open_each_exercise(*answered(*ASKED), "12"))
+    assert len(found) == 6  # 12.1 to 12.3 are nowhere, and 05.1 to 05.3 are of another lesson
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('"05.2", ...', '"05.2", 29 / 30', "with three dots"),
+        ('"05.2", 1', '"05.2", ...', "the solutions must give"),
+        ('"05.3"', '"05.4"', "05.4 is open"),
+        ('"05.3"', '"05.9"', "05.9 has neither"),
+    ],
+)
+def test_a_check_that_tells_or_does_not_ask_is_seen(old, new, complaint):
+    pair = answered(*ASKED)
+    for notebook in pair:
+        if any(old in rules.source(cell) for cell in notebook["cells"]):
+            replace(notebook, old, new)
+    found = list(series.checks_or_leaves_open_each_exercise(*pair, "05"))
+    assert any(complaint in words for words in found), found
+
+
 def test_a_tag_or_a_comment_has_an_output_compared():
     assert compared(code("print(1)", MARK))
     assert compared(code(f"{COMMENT}\nprint(1)"))

@@ -9,7 +9,11 @@ from html_page import title_and_summary
 from navigation import links, with_links
 from notebook_rules import RULES, source
 from run_notebooks import find_notebooks
-from series_rules import RULES_OF_THE_SERIES, solves_every_exercise
+from series_rules import (
+    RULES_OF_THE_SERIES,
+    checks_or_leaves_open_each_exercise,
+    solves_every_exercise,
+)
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 SERIES = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
@@ -53,6 +57,12 @@ def test_every_exercise_is_solved(path):
     solutions = FOLDER / "solutions" / path.name
     assert solutions.is_file(), f"solutions/{path.name} is missing"
     assert list(solves_every_exercise(read(path), read(solutions))) == []
+
+
+@pytest.mark.parametrize("path", SERIES, ids=lambda path: path.stem)
+def test_every_exercise_checks_itself_or_is_open(path):
+    pair = read(path), read(FOLDER / "solutions" / path.name)
+    assert list(checks_or_leaves_open_each_exercise(*pair, path.stem[:2])) == []
 
 
 def test_numbers_are_not_used_twice():

@@ -29,8 +29,8 @@ PUBLIC = {
     "SASREC", "SSEPT", "SASRecConfig", "SSEPTConfig", "Scores", "build_model", "example_model",
     "fit", "grow",
     "load", "read_card", "read_weights", "save", "state_dict_for_recommenders", "trained_models",
-    # explorer
-    "Explorer", "explore",
+    # explorer, exercises
+    "Explorer", "explore", "check",
     # training
     "BCE", "GBCE", "SSE", "Batch", "CrossEntropy", "PaddedEngine", "SampledSoftmax",
     "TrainingOptions", "WarpSampler", "steps_an_epoch",
