@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from seqrec_lib.reproduce.recipe import Recipe
-from seqrec_lib.training.losses import BCE, CrossEntropy
+from seqrec_lib.training.losses import BCE, CrossEntropy, Loss
 
 _USUAL: dict[str, Any] = {
     "seq_max_len": 50,
@@ -25,29 +25,27 @@ _CHANGES: dict[str, dict[str, Any]] = {
 _BASELINES = ("popularity", "markov-chain", "item-knn")
 
 
+def _row(data: str, row: str, model: dict[str, Any], loss: Loss) -> Recipe:
+    usual = f"{data} cross-entropy"
+    beside = None if row == usual else ("sizes", usual)
+    return Recipe("sizes", row, data, model, loss, epochs=400, patience=5, beside=beside)
+
+
+def _counted(data: str, name: str, beside: bool = True) -> Recipe:
+    other = ("sizes", f"{data} cross-entropy") if beside else None
+    return Recipe("sizes", f"{data} {name}", data, epochs=0, beside=other, baseline=name)
+
+
 def _rows(data: str, changes: Iterable[str]) -> list[Recipe]:
-    usual, how = f"{data} cross-entropy", {"epochs": 400, "patience": 5}
-    found = [
-        Recipe("sizes", usual, data, _USUAL, CrossEntropy(), **how),
-        Recipe("sizes", f"{data} bce", data, _USUAL, BCE(), **how, beside=("sizes", usual)),
-    ]
+    usual = f"{data} cross-entropy"
+    found = [_row(data, usual, _USUAL, CrossEntropy()), _row(data, f"{data} bce", _USUAL, BCE())]
     for change in changes:
-        model = _USUAL | _CHANGES[change]
-        row = f"{usual} {change}"
-        found.append(
-            Recipe("sizes", row, data, model, CrossEntropy(), **how, beside=("sizes", usual))
-        )
-    for name in _BASELINES:
-        found.append(
-            Recipe(
-                "sizes", f"{data} {name}", data, epochs=0, beside=("sizes", usual), baseline=name
-            )
-        )
-    return found
+        found.append(_row(data, f"{usual} {change}", _USUAL | _CHANGES[change], CrossEntropy()))
+    return found + [_counted(data, name) for name in _BASELINES]
 
 
 SIZE_ROWS = [
     *_rows("ml-latest-small", []),
     *_rows("ml-100k", _CHANGES),
-    Recipe("sizes", "games item-knn", "games", epochs=0, baseline="item-knn"),
+    _counted("games", "item-knn", beside=False),
 ]
