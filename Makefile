@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help tutorial slides test lowest lab lint format clean
+.PHONY: help tutorial slides test lowest dist lab lint format clean
 
 PYTHON ?= python3
 JOBS ?= 2
@@ -28,6 +28,7 @@ help:
 	@echo "make slides     the slides of the six sessions; build/slides/"
 	@echo "make test       linter, type checker, unit tests, and the notebooks as tests"
 	@echo "make lowest     the library's tests with the lowest versions that pyproject.toml allows"
+	@echo "make dist       wheel and sdist, checked, installed in an empty environment and used; build/dist/"
 	@echo "make lab        JupyterLab, with notebook 00 open"
 	@echo "make lint       ruff and mypy only"
 	@echo "make format     let ruff format library, tests and notebooks"
@@ -79,6 +80,15 @@ lowest:
 	build/lowest/bin/python -m pip install --quiet $$($(PYTHON) -m tests.lowest)
 	OMP_NUM_THREADS=1 build/lowest/bin/python -m pytest --numprocesses=$(JOBS) --dist=loadfile \
 	  --color=no -W ignore::DeprecationWarning $(addprefix tests/,common data evaluation models network training)
+
+# What a release publishes (.github/workflows/release.yml): the wheel is built from the sdist.
+dist:
+	rm -rf build/dist build/release
+	$(PYTHON) -m venv build/release
+	build/release/bin/python -m pip install --quiet build==1.6.1 twine==7.0.0
+	build/release/bin/python -m build --outdir build/dist .
+	build/release/bin/python -m twine check --strict build/dist/*
+	$(PYTHON) -m tests.release build/dist
 
 lint: $(STAMP)
 	$(BIN)/ruff check $(CODE)

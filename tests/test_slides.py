@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from index_page import index_page
 from slides import code, deck, exercise, first_rows, read_slides, write_decks
 
 import seqrec_lib as sl
@@ -188,6 +189,13 @@ def written(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("out")
     assert len(write_decks(out)) == 6
     return out / "slides"
+
+
+def test_the_index_leads_to_the_slides(written):
+    decks = [(f"slides/{path.name}", path.stem) for path in sorted(written.glob("*.html"))]
+    links = re.findall(r'href="(slides/[^"]+)"', index_page([], [], decks))
+    assert links == [path for path, _ in decks]
+    assert "slides/" not in index_page([], [])
 
 
 @pytest.fixture(scope="module")

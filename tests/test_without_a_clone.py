@@ -35,7 +35,11 @@ assert list(Path().iterdir()) == []
 def test_every_package_is_in_the_wheel():
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
     found = {".".join(p.relative_to(ROOT).parts[:-1]) for p in ROOT.glob("seqrec_lib/**/*.py")}
-    assert set(setuptools["packages"]) == found | {"seqrec_lib.recorded"}
+    folders = {
+        "seqrec_lib.recorded",
+        *setuptools["package-data"],
+    }  # of data: setuptools asks for them
+    assert set(setuptools["packages"]) == found | folders
 
 
 @pytest.fixture(scope="module")

@@ -148,11 +148,12 @@ def ratio_map(
     names: Sequence[str],
     colour: str,
     title: str = "",
+    kind: str = "genre",
 ) -> Drawing:
     """Ratios by genre to what was expected as shades around 1, with the numbers written in.
 
     matrices: (P, R, C), one panel each. rows, columns, names: (R,), (C,), (P,). colour: what the
-    numbers mean. title: what there is to see.
+    numbers mean. title: what there is to see. kind: what the rows and columns are.
     """
     values = numbers("matrices", matrices, dims=3)
     if values.shape != (len(names), len(rows), len(columns)):
@@ -180,7 +181,7 @@ def ratio_map(
         axes.set_title(name, fontsize=10)
         axes.set_xticks(range(C), columns, rotation=30, ha="right", fontsize=9)
         axes.set_yticks(range(R), rows if p == 0 else [""] * R, fontsize=9)
-        axes.set_xlabel("genre of the film that answers")
+        axes.set_xlabel(f"{kind} of the film that answers")
         axes.set_ylabel("" if p else "of the film that asks")
         axes.tick_params(length=0)
     bar = drawing.colorbar(image, ax=drawing.axes, shrink=0.9)

@@ -79,6 +79,12 @@ def test_ratio_map_writes_the_numbers_around_one():
     assert "raw: highest 1.50 (A, C), lowest 0.80" in figure.alt
 
 
+def test_ratio_map_says_what_its_rows_and_columns_are():
+    for kind, more in (("genre", ()), ("price", ("price",))):
+        figure = plots.ratio_map(RATIOS, ["A", "B"], ["C", "D"], ["a", "b"], "ratio", "", *more)
+        assert figure.axes[0].get_xlabel() == f"{kind} of the film that answers"
+
+
 def test_film_map_draws_each_group_and_names_the_named():
     figure = plots.film_map(PLACES, GROUPS, {2: "Some Film (1999)"}, ("first", "second"))
     others, horror, romance = figure.axes[0].collections
