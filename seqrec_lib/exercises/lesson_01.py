@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.data.movielens import MovieLens
+from seqrec_lib.data.own_log import Log
 from seqrec_lib.data.preparation import filter_ratings, prepare
 from seqrec_lib.exercises.asking import Exercise, NotHere, hint, hint_if, near, numbers
 
 
-def twenty(answer: Any, data: MovieLens) -> None:
+def twenty(answer: Any, data: Log) -> None:
     """Films and ratings that are left if films with fewer than twenty ratings go."""
     found = numbers(answer, 2)
     counts = data.ratings["item"].value_counts()
@@ -49,7 +49,7 @@ def padding_behind(answer: Any, n: int) -> None:
     hint("write both rows down: films from the left, oldest first, then zeros")
 
 
-def liked_only(answer: Any, data: MovieLens) -> None:
+def liked_only(answer: Any, data: Log) -> None:
     """The share of users whose test film changes if only four stars and more are kept."""
     (share,) = numbers(answer, 1)
     if "rating" not in data.ratings.columns or data.ratings["rating"].nunique() < 2:

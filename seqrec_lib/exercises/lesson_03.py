@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from seqrec_lib.data.dataset import SASRecDataSet
-from seqrec_lib.data.movielens import MovieLens
+from seqrec_lib.data.own_log import Log
 from seqrec_lib.data.preparation import prepare
 from seqrec_lib.evaluation.baselines import MarkovChain
 from seqrec_lib.evaluation.candidates import sampled_candidates
@@ -79,7 +79,7 @@ def without_factor(answer: Any, theirs: SASREC, dataset: SASRecDataSet) -> None:
     hint("the weights are these, the scores aren't: only the factor may go, the positions stay")
 
 
-def order_of_ties(answer: Any, data: MovieLens) -> None:
+def order_of_ties(answer: Any, data: Log) -> None:
     """NDCG@10 of the Markov chain among all films, by the file's order and in random order."""
     found = numbers(answer, 2)
     if "time" not in data.ratings.columns:

@@ -37,10 +37,19 @@ QUESTIONS = (
         "Do the SSE-PT rows on ML-1M lie 0.005 to 0.007 below the paper because our embedding "
         "tables start larger than the authors'?",
         _ours("sse-pt n=100 glorot", "sse-pt n=200 50+100 glorot"),
+        answer="No. With the authors' smaller start, one seed each, NDCG@10 among 100 negatives "
+        "moves by +0.0011 at n = 100 and by -0.0008 at n = 200, and both intervals over "
+        "users hold zero. The rows stay 0.005 and 0.007 below print, and what is left is "
+        "not explained by the start",
     ),
     Question(
         "Is SSE-PT's gain that of user embeddings, or that of width?",
         _ours("sse-sasrec n=200 d=150"),
+        answer="Mostly that of width. Without users, widths 50, 100 and 150 give 0.5917, 0.6129 "
+        "and 0.6173 among 100 negatives; SSE-PT gives 0.6130 with 50+50 and 0.6219 with "
+        "50+100. So users add 0.0001 at width 100, and 0.006 at width 150, where the interval "
+        "over users excludes zero (one seed without users, two with them). Among all items "
+        "there is no clear difference at width 150",
     ),
     Question(
         "Which dropout matters, and which residual connection?",
@@ -52,16 +61,29 @@ QUESTIONS = (
             "no residual around feed-forward",
             "no residual, 600 epochs",
         ),
+        answer="Of the three dropouts that of the embeddings: without it NDCG@10 falls by 0.012; "
+        "without that of attention or of the feed-forward network by 0.001 and 0.002, and "
+        "both intervals hold zero. Of the two residual connections that around the feed-forward "
+        "network: without it the loss is 0.047, without that around attention "
+        "0.009. One seed each, beside three of the default",
     ),
     Question(
         "Why does an unshared item table cost 0.02 here and 0.135 in print?",
         _ours("unshared, glorot", "unshared, no root", "unshared, scored by the input"),
+        answer="None of our three guesses gives it. With a smaller start, and without the "
+        "root of the width, there is no clear difference: both intervals hold zero. Scoring "
+        "with the input's table, which training has never compared with a state, gives "
+        "0.302, far below print. One seed each",
     ),
     Question(
         "Are one block, two heads and no blocks as far from the paper with other seeds, and at the "
         "last epoch?",
         (("IV", "ml-1m blocks=1"), ("IV", "ml-1m heads=2"), ("IV", "ml-1m blocks=0")),
         seeds=(2, 3),
+        answer="One block is: three seeds, from 0.5803 to 0.5847, are 0.0168 above print on "
+        "average, and the best epoch is the last. No blocks are not: the mean of three seeds is "
+        "0.0030 above, and at the last epoch seeds 2 and 3 are 0.006 and 0.002 below. Two heads "
+        "are not: with two seeds 0.0010 below",
     ),
     Question(
         "Which loss is best when all have the same budget?",
@@ -71,6 +93,11 @@ QUESTIONS = (
             "gbce n=200, equal budget",
             "cross-entropy n=200, equal budget",
         ),
+        answer="By validation, with two learning rates for each and one seed: sampled softmax "
+        "(0.6502), then gBCE (0.6440), cross-entropy (0.6388) and BCE (0.6163), all flat before "
+        "epoch 180. Of the test items only gBCE and BCE have been ranked: gBCE is ahead by 0.024 "
+        "among 100 and by 0.036 among all items, and both intervals over users exclude zero. It "
+        "is best after 110 epochs, so the older runs that were cut off while climbing said little",
     ),
     Question(
         "Does the order of the models hold when no item of the future is in training?",
