@@ -19,17 +19,14 @@ def users_asked(answer: Any, shop: SASRecDataSet) -> None:
     """Users with a test item, by the split in time of `shop` and by leave-one-out."""
     in_time, last = numbers(answer, 2)
     lengths = shop.sequences.lengths
-    right = np.count_nonzero(shop.targets("test")), np.count_nonzero(lengths >= 3)
+    some, two, three = (float((lengths >= least).sum()) for least in (1, 2, 3))
+    right = float((shop.targets("test") > 0).sum()), three
     hint_if((last, in_time) == right, "both numbers are right, in the other order")
     recognise(
         last,
         {
-            "leave-one-out: users with one or two rows have nothing left to train on": (
-                np.count_nonzero(lengths)
-            ),
-            "leave-one-out: with two rows there's no validation item; three are needed": (
-                np.count_nonzero(lengths >= 2)
-            ),
+            "leave-one-out: users with one or two rows have nothing left to train on": (some),
+            "leave-one-out: with two rows there's no validation item; three are needed": (two),
         },
         1e-9,
     )
