@@ -25,8 +25,8 @@ def users_asked(answer: Any, shop: SASRecDataSet) -> None:
     recognise(
         last,
         {
-            "leave-one-out: users with one or two rows have nothing left to train on": (some),
-            "leave-one-out: with two rows there's no validation item; three are needed": (two),
+            "leave-one-out: users with one or two rows have nothing left to train on": some,
+            "leave-one-out: with two rows there's no validation item; three are needed": two,
         },
         1e-9,
     )
