@@ -1,5 +1,6 @@
 """Slides: what they take over from the lessons, that exercises are right, that every slide fits."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pandas as pd
 import pytest
 import torch
 from index_page import index_page
-from slides import code, deck, exercise, first_rows, read_slides, write_decks
+from pages import copy_prints
+from slides import code, deck, exercise, first_rows, lesson, read_slides, write_decks
 
 import seqrec_lib as sl
 
@@ -58,6 +60,18 @@ def test_minutes_of_the_notes_add_up(session):
 def test_a_session_has_an_exercise_its_answer_and_homework(session):
     tasks = [slide.heading for slide in read_slides(TEXTS[session]) if slide.layout == "exercise"]
     assert [heading.split(":")[0] for heading in tasks] == ["Exercise", "Answer", "At home"]
+
+
+@pytest.mark.parametrize("session", TEXTS)
+def test_numbers_on_slides_are_those_of_the_lessons(session):
+    """With three digits or more behind the point; a lesson that runs again may change them."""
+    deck = read_slides(TEXTS[session])
+    lessons = re.findall(r"\b\d\d\b", " ".join(deck[0].parts))
+    known = " ".join(json.dumps(lesson(number).cells, ensure_ascii=False) for number in lessons)
+    for slide in deck:
+        if slide.layout != "exercise":  # these have numbers of their own, which are computed below
+            said = re.findall(r"\b0\.\d{3,}\b", f"{slide.heading} {slide.parts} {slide.notes}")
+            assert [number for number in said if number not in known] == [], slide.heading
 
 
 def test_a_text_becomes_slides():
@@ -191,11 +205,14 @@ def written(tmp_path_factory) -> Path:
     return out / "slides"
 
 
-def test_the_index_leads_to_the_slides(written):
+def test_the_index_leads_to_the_slides_and_to_what_is_printed(written):
     decks = [(f"slides/{path.name}", path.stem) for path in sorted(written.glob("*.html"))]
-    links = re.findall(r'href="(slides/[^"]+)"', index_page([], [], decks))
+    decks += copy_prints(NOTEBOOKS, written.parent)
+    assert ("cheat_sheet.pdf", "Cheat sheet") in decks
+    links = re.findall(r'href="([^"]+)"', index_page([], [], decks).partition("For a class")[2])
     assert links == [path for path, _ in decks]
-    assert "slides/" not in index_page([], [])
+    assert all((written.parent / link).is_file() for link in links)
+    assert "For a class" not in index_page([], [])
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ def index_page(
 ) -> str:
     """The whole page. texts: (name, title, summary) of what lies beside the notebooks.
 
-    decks: (path, title) of the slides of each session.
+    decks: (path, title) of the slides of each session, and of what is there to print.
     """
     lessons = {entry.number: entry for entry in entries if "/" not in entry.name}
     solutions = {entry.number: entry for entry in entries if "/" in entry.name}
@@ -130,6 +130,6 @@ of the sample runs in that page; change a history and watch what it thinks.</p>
 {items}
 {alone}
 </ol>
-{f"<h2>Slides, for a class</h2><p>{slides}</p>" if slides else ""}
+{f"<h2>For a class: slides, and a page to print</h2><p>{slides}</p>" if slides else ""}
 {f'<h2>Beside the lessons</h2><ul class="beside">{beside}</ul>' if beside else ""}"""
     return page("SASRec and SSE-PT: the course", body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import shutil
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -105,3 +106,12 @@ def write_texts(folder: Path, out: Path) -> list[tuple[str, str, str]]:
         (out / f"{path.stem}.html").write_text(text, encoding="utf-8")
         texts.append((path.stem, *title_and_summary(notebook)))
     return texts
+
+
+def copy_prints(folder: Path, out: Path) -> list[tuple[str, str]]:
+    """Copies what is made to be printed, the PDFs beside the notebooks: (file, title) of each."""
+    out.mkdir(parents=True, exist_ok=True)
+    prints = sorted(folder.glob("*.pdf"))
+    for path in prints:
+        shutil.copy(path, out)
+    return [(path.name, path.stem.replace("_", " ").capitalize()) for path in prints]

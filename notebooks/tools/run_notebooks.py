@@ -27,7 +27,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
-from pages import write_pages, write_texts
+from pages import copy_prints, write_pages, write_texts
 from slides import write_decks
 
 from seqrec_lib.common.paths import folder_to_write
@@ -257,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     started = time.perf_counter()
     texts = write_texts(plan.folder, plan.out)
-    decks = write_decks(plan.out, plan.folder)
+    decks = [*write_decks(plan.out, plan.folder), *copy_prints(plan.folder, plan.out)]
     sample_page().save(plan.out / EXPLORER)
     print(f"SASRec under glass, a trained model to play with: {plan.out / EXPLORER}", flush=True)
     runs = run_all(plan, options.jobs, texts, decks)

@@ -1,3 +1,3 @@
 """The version of the library, at the bottom, where everything can have it."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
