@@ -97,8 +97,8 @@ QUESTIONS = (
         "(0.6502), then gBCE (0.6440), cross-entropy (0.6388) and BCE (0.6163), all flat before "
         "epoch 180. Of the test items only gBCE and BCE have been ranked: gBCE is ahead by 0.024 "
         "among 100 (one draw) and by 0.036 among all items, and both intervals over users exclude "
-        "zero. It is best after 110 epochs, so the older runs that were cut off while climbing said "
-        "little",
+        "zero. It is best after 110 epochs, so the older runs that were cut off while climbing "
+        "said little",
     ),
     Question(
         "Does the order of the models hold when no item of the future is in training?",
