@@ -23,7 +23,8 @@ MAP: dict[str, tuple[float, int, tuple[str, ...]]] = {
     "10": (1, 6, ("11",)),
     "11": (1, 7, ()),
     "04": (2, 4, ("09",)),
-    "09": (2, 5, ()),
+    "09": (2, 5, ("12",)),
+    "12": (2, 6, ()),
 }
 EXPLORER = "explorer.html"  # what `explorer_page` writes
 _WIDTH, _HEIGHT, _ACROSS, _DOWN = 108, 44, 120, 68  # of a box, and from one to the next

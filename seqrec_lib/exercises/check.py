@@ -19,6 +19,7 @@ from seqrec_lib.exercises import (
     lesson_09,
     lesson_10,
     lesson_11,
+    lesson_12,
 )
 from seqrec_lib.exercises.asking import Exercise, Hint, NotHere
 
@@ -27,6 +28,7 @@ EXERCISES: dict[str, Exercise] = {
     for lesson in (
         *(lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05),
         *(lesson_06, lesson_07, lesson_08, lesson_09, lesson_10, lesson_11),
+        lesson_12,
     )
     for name, exercise in lesson.EXERCISES.items()
 }
@@ -48,6 +50,9 @@ OPEN = {
     "10.5": "the question is yours",
     "11.4": "four short trainings with two seeds are an argument, not an answer",
     "11.5": "what a trained model uses differs from training to training",
+    "12.1": "whether a shorter list changes the verdict depends on your log and training",
+    "12.4": "what robots cost depends on the shop and on the training",
+    "12.5": "a handful of made shops is an argument, not an answer",
 }
 
 

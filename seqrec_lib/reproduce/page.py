@@ -35,6 +35,7 @@ _ABOUT = {
     "baselines": "Baselines that are counted",
     "losses": "Losses (no paper prints these rows)",
     "race": "What came after SASRec: the race of lesson 11",
+    "sizes": "Smaller data: the choices of lesson 12",
 }
 
 
@@ -170,7 +171,8 @@ def _question(question: Question, results: Path) -> str:
     head = ["row", "seeds", "epochs", "NDCG@10", "HR@10", "all items", "last epoch", "beside"]
     head += ["difference, one draw", "difference, all items"]
     answer = question.answer or "Not answered yet"
-    state = f" ({missing} runs are missing)" if missing else ""
+    lacking = "1 run is" if missing == 1 else f"{missing} runs are"
+    state = f" ({lacking} missing)" if missing else ""
     return f"**{question.asks}** {answer}{state}.\n\n{markdown_table(head, lines)}"
 
 

@@ -1,6 +1,7 @@
 """One row of a paper's table as we run it: what is trained, and where the paper prints the result.
 
-The rows themselves are in `sasrec_rows`, `ssept_rows`, `our_rows`, `question_rows`, `race_rows`.
+The rows themselves are in `sasrec_rows`, `ssept_rows`, `our_rows`, `question_rows`, `race_rows`,
+`size_rows`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ from seqrec_lib.training.sse import SSE
 # The papers' names of the data sets
 PRINTED_AS = {"ml-1m": "ML-1M", "games": "Games", "beauty": "Beauty", "steam": "Steam"}
 NOT_RUN_HERE = ("beauty", "steam")  # their files could not be had; whoever has them runs the rows
-SHOWN_AS = {**PRINTED_AS, "ml-1m-in-time": "ML-1M, split in time"}  # and of ours
+SHOWN_AS = {  # and of ours
+    **PRINTED_AS,
+    "ml-1m-in-time": "ML-1M, split in time",
+    "ml-100k": "ML-100K",
+    "ml-latest-small": "ML latest small",
+}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from seqrec_lib.reproduce.tables import RECIPES
 
 RESULTS_FOLDER = recorded_folder("results")
 FILES = {"curves": ".csv", "ranks": ".csv.gz"}  # what a run has beside its line, and how it ends
-_ITEMS = {"ml-1m": 3416, "ml-1m-in-time": 3416}
+_ITEMS = {"ml-1m": 3416, "ml-1m-in-time": 3416, "ml-100k": 1349, "ml-latest-small": 3650}
 _ITEMS |= {name: file.items for name, file in PAPER_FILES.items()}
 
 

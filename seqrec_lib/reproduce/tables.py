@@ -7,9 +7,10 @@ from seqrec_lib.reproduce.question_rows import QUESTION_ROWS
 from seqrec_lib.reproduce.race_rows import RACE_ROWS
 from seqrec_lib.reproduce.recipe import Recipe
 from seqrec_lib.reproduce.sasrec_rows import SASREC_ROWS
+from seqrec_lib.reproduce.size_rows import SIZE_ROWS
 from seqrec_lib.reproduce.ssept_rows import SSEPT_ROWS
 
-RECIPES = [*SASREC_ROWS, *SSEPT_ROWS, *OUR_ROWS, *QUESTION_ROWS, *RACE_ROWS]
+RECIPES = [*SASREC_ROWS, *SSEPT_ROWS, *OUR_ROWS, *QUESTION_ROWS, *RACE_ROWS, *SIZE_ROWS]
 REPRODUCED_TABLES = list(dict.fromkeys(recipe.table for recipe in RECIPES))
 
 
