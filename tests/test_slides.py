@@ -11,7 +11,7 @@ import pytest
 import torch
 from index_page import index_page
 from pages import copy_prints
-from slides import code, deck, exercise, first_rows, lesson, read_slides, write_decks
+from slides import code, deck, exercise, first_rows, lesson, one_head, read_slides, write_decks
 
 import seqrec_lib as sl
 
@@ -92,6 +92,16 @@ def test_a_definition_is_cut_out_of_a_cell():
     assert code(source, None, "") == source
     with pytest.raises(LookupError, match="nothing is defined as 'B'"):
         code(source, "B", "")
+
+
+def test_the_name_of_an_index_needs_no_row_of_its_own():
+    frame = pd.DataFrame({"title": ["Alien"]}, index=pd.Index([46], name="position"))
+    table = frame.to_html()
+    assert table.count("<tr") == 3
+    assert one_head(table).count("<tr") == 2
+    assert re.findall(r"<th>(\w*)</th>", one_head(table)) == ["position", "title", "46"]
+    plain = frame.rename_axis(None).to_html()
+    assert one_head(plain) == plain
 
 
 def test_rows_and_exercises_are_taken_over():

@@ -111,6 +111,16 @@ def first_rows(table: str, count: int) -> str:
     return head + "".join(re.findall(r"(?s)<tr.*?</tr>", body)[:count]) + rest
 
 
+def one_head(table: str) -> str:
+    """An HTML table whose index has a name, with the name in the first row instead of one more."""
+    named = re.search(
+        r"\s*<tr[^>]*>\s*<th>([^<]+)</th>(\s*<th></th>)+\s*</tr>(?=\s*</thead>)", table
+    )
+    if named is None or table.count("<tr", 0, named.end()) > 2:
+        return table
+    return table.replace(named[0], "").replace("<th></th>", f"<th>{named[1]}</th>", 1)
+
+
 def outputs(kind: str, cell: NotebookNode, place: str, extra: str | None) -> list[NotebookNode]:
     """The outputs that a line asks for. Raises LookupError where the cell has none of that kind."""
     form = {"figure": "image/png", "table": "text/html", "printed": ""}[kind]
@@ -121,10 +131,9 @@ def outputs(kind: str, cell: NotebookNode, place: str, extra: str | None) -> lis
     ]
     if not found:
         raise LookupError(f"{place}: the cell has no {kind}")
-    if kind == "table" and extra:
-        data = dict(found[0].data)
-        data["text/html"] = first_rows(data["text/html"], int(extra))
-        found[0].data = data
+    if kind == "table":
+        table = one_head(found[0].data["text/html"])
+        found[0].data = {"text/html": first_rows(table, int(extra)) if extra else table}
     return found[:1]
 
 
