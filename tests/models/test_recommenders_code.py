@@ -309,6 +309,9 @@ def test_an_overridden_method_trains(kind):
     expected, loss = step_by_hand(own(kind))
     assert history["loss"] == pytest.approx([loss], rel=1e-6)
     for name, weight in expected.items():
+        if name.endswith("K.bias"):  # it moves all scores alike: its gradient is rounding
+            assert weights[name].abs().max() <= 0.01 * 1.001, "more than one step of Adam"
+            continue
         torch.testing.assert_close(weights[name], weight, rtol=1e-4, atol=1e-5, msg=name)
     _, plain_loss = step_by_hand(own(sl.SASREC))
     assert loss != pytest.approx(plain_loss, rel=1e-5)
