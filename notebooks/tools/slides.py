@@ -140,7 +140,7 @@ def outputs(kind: str, cell: NotebookNode, place: str, extra: str | None) -> lis
 def code(source: str, name: str | None, place: str) -> str:
     """A cell's code, or the definition of a name in it, methods by Class.method."""
     if name is None:
-        return source.removeprefix("# NBVAL_CHECK_OUTPUT").strip()
+        return source.strip()
     body, node = list(ast.parse(source).body), None
     for part in name.split("."):
         node = next((n for n in body if getattr(n, "name", "") == part), None)
