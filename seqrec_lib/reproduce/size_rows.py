@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from seqrec_lib.reproduce.recipe import Recipe
-from seqrec_lib.training.losses import BCE, CrossEntropy, Loss
+from seqrec_lib.training.losses import BCE, CrossEntropy
 
 _USUAL: dict[str, Any] = {
     "seq_max_len": 50,
@@ -23,29 +23,30 @@ _CHANGES: dict[str, dict[str, Any]] = {
     "dropout=0.5": {"dropout_rate": 0.5},
 }
 _BASELINES = ("popularity", "markov-chain", "item-knn")
+_TRAINED: dict[str, Any] = {"epochs": 400, "patience": 5}
+_BESIDE = "cross-entropy"  # the usual row, which the others are set against
 
 
-def _row(data: str, row: str, model: dict[str, Any], loss: Loss) -> Recipe:
-    usual = f"{data} cross-entropy"
-    beside = None if row == usual else ("sizes", usual)
-    return Recipe("sizes", row, data, model, loss, epochs=400, patience=5, beside=beside)
-
-
-def _counted(data: str, name: str, beside: bool = True) -> Recipe:
-    other = ("sizes", f"{data} cross-entropy") if beside else None
-    return Recipe("sizes", f"{data} {name}", data, epochs=0, beside=other, baseline=name)
+def _row(data: str, name: str, **more: Any) -> Recipe:
+    beside = None if name == _BESIDE else ("sizes", f"{data} {_BESIDE}")
+    return Recipe("sizes", f"{data} {name}", data, beside=beside, **more)
 
 
 def _rows(data: str, changes: Iterable[str]) -> list[Recipe]:
-    usual = f"{data} cross-entropy"
-    found = [_row(data, usual, _USUAL, CrossEntropy()), _row(data, f"{data} bce", _USUAL, BCE())]
-    for change in changes:
-        found.append(_row(data, f"{usual} {change}", _USUAL | _CHANGES[change], CrossEntropy()))
-    return found + [_counted(data, name) for name in _BASELINES]
+    usual = {"model": _USUAL, "loss": CrossEntropy(), **_TRAINED}
+    return [
+        _row(data, _BESIDE, **usual),
+        _row(data, "bce", **usual | {"loss": BCE()}),
+        *(
+            _row(data, f"{_BESIDE} {change}", **usual | {"model": _USUAL | _CHANGES[change]})
+            for change in changes
+        ),
+        *(_row(data, name, epochs=0, baseline=name) for name in _BASELINES),
+    ]
 
 
 SIZE_ROWS = [
     *_rows("ml-latest-small", []),
     *_rows("ml-100k", _CHANGES),
-    _counted("games", "item-knn", beside=False),
+    Recipe("sizes", "games item-knn", "games", epochs=0, baseline="item-knn"),
 ]
