@@ -14,12 +14,13 @@ from seqrec_lib.network.rows import PaddedRows
 from seqrec_lib.network.sdpa import FusedRows
 from seqrec_lib.training.engine import PaddedEngine
 from seqrec_lib.training.gpu import CapturedEngine, TF32Engine, refuse_what_cannot_be_had
-from seqrec_lib.training.losses import Checked, Within, is_own
+from seqrec_lib.training.losses import is_own
 from seqrec_lib.training.options import PRECISIONS, TrainingOptions
 from seqrec_lib.training.own_step import ContractEngine
 from seqrec_lib.training.packed_engine import PackedEngine
 from seqrec_lib.training.parallel import ParallelEngine
 from seqrec_lib.training.sparse import PagedEngine, paged_loss
+from seqrec_lib.training.wrapped_losses import Checked, Within
 
 Engine = PackedEngine | PaddedEngine | PagedEngine | ContractEngine | CapturedEngine | TF32Engine
 DEVICES = ("cpu", "cuda")

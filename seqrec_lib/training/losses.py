@@ -4,9 +4,10 @@ Every loss takes the *query* of each real position, (N, D): what an item's vecto
 to give its logit; `shift` (N,), a number that all of a row's logits share (SSE-PT's user part), or
 None; the item table (I+1, D), row 0 the padding; the next items (N,); and negatives (N, K). It
 returns the SUM over the rows; training divides by the number of real positions in the batch. A row
-whose next item is 0 is padding and counts nothing: on a GPU, picking the real rows would make the
-host wait for the device. `dots` multiplies queries with rows of the table: `dots` here, which is
-the definition, or `packed.dots`, the fast way to the same numbers on a CPU.
+whose next item is 0 is padding and counts nothing: a CPU leaves it out, and on a GPU, where picking
+rows would make the host wait for the device, it is a zero in the sum. `dots` multiplies queries
+with rows of the table: `dots` here, which is the definition, or `packed.dots`, the fast way to the
+same numbers on a CPU.
 
 A loss of your own is any object with `negatives`, how many are drawn for each position, and `total`
 as `BCE` has it, which may add up each row alone; it runs in the plain engine.
@@ -49,6 +50,20 @@ def dots(query: Tensor, table: Tensor, ids: Tensor) -> Tensor:
     return (vectors * query.unsqueeze(1)).sum(dim=-1)
 
 
+def _real(
+    query: Tensor, shift: Tensor | None, target: Tensor, negative: Tensor
+) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+    """The rows that have a next item, on a CPU; on a GPU, or compiled to one shape, all of them.
+
+    Of short histories most positions are padding: on Games six of seven, each with its 256 logits.
+    """
+    if target.device.type != "cpu" or torch.compiler.is_compiling():
+        return query, shift, target, negative
+    rows = target.nonzero().squeeze(1)
+    shift = None if shift is None else shift[rows]
+    return query.index_select(0, rows), shift, target[rows], negative[rows]
+
+
 class _Sampled(ABC):
     """A loss that looks at the next item and at K drawn ones."""
 
@@ -66,6 +81,7 @@ class _Sampled(ABC):
         dots: Dots = dots,
     ) -> Tensor:
         """See the module: → a scalar."""
+        query, shift, target, negative = _real(query, shift, target, negative)
         logits = dots(query, table, torch.cat([target.unsqueeze(1), negative], dim=1))  # (N, 1+K)
         if shift is not None:
             logits = logits + shift.unsqueeze(1)
@@ -175,49 +191,8 @@ class CrossEntropy:
         dots: Dots = dots,
     ) -> Tensor:
         """See the module: → a scalar. `shift` cancels; `negative` and `dots` are not looked at."""
+        query, _, target, _ = _real(query, None, target, negative)
         return _FullCrossEntropy.apply(query, table, target)
-
-
-@dataclass(frozen=True)
-class Within:
-    """A loss among the first `item_num` items alone: those of the data set, where a model has more.
-
-    What the table has beyond them is nobody's: it is not compared with and has no gradient.
-    """
-
-    loss: Loss
-    item_num: int
-
-    def total(self, query: Tensor, shift: Tensor | None, table: Tensor, *rest: Any) -> Tensor:
-        """See the module: → a scalar."""
-        part = table[: self.item_num + 1]  # (I+1, D), I of the data set
-        return self.loss.total(query, shift, part, *rest)
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A loss of the user's own: what it gives is looked at before it is differentiated."""
-
-    loss: Any
-
-    def total(
-        self,
-        query: Tensor,
-        shift: Tensor | None,
-        table: Tensor,
-        target: Tensor,
-        negative: Tensor,
-        dots: Dots = dots,
-    ) -> Tensor:
-        """See the module: → a scalar. Raises ValueError where it is none."""
-        given = self.loss.total(query, shift, table, target, negative, dots)
-        if not isinstance(given, Tensor) or given.ndim != 0:
-            shape = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
-            raise ValueError(
-                f"{type(self.loss).__name__}.total gave {shape} for {len(query)} rows: it must "
-                "give the sum over those whose target is not 0, a tensor without an axis"
-            )
-        return given
 
 
 Loss = BCE | GBCE | SampledSoftmax | CrossEntropy

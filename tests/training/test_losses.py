@@ -88,6 +88,32 @@ def test_gradients_are_the_slopes_of_the_value(loss):
     )
 
 
+@pytest.mark.parametrize("loss", EVERY, ids=str)
+def test_padding_adds_nothing_and_costs_nothing(loss):
+    """The rows with a next item among others give what they give alone, and the others are not
+    multiplied with any item."""
+    query, shift, table, target, negatives = problem(loss.negatives)
+    for weight in (query, shift, table):
+        weight.requires_grad_()
+    real = torch.tensor([1, 2, 5, 9])
+    padded = torch.zeros_like(target).scatter(0, real, target[real])
+    seen = []
+
+    def counted(some, *rest):
+        seen.append(len(some))
+        return losses.dots(some, *rest)
+
+    among = loss.total(query, shift, table, padded, negatives, counted)
+    alone = loss.total(query[real], shift[real], table, target[real], negatives[real])
+    assert float(among.detach()) == pytest.approx(float(alone.detach()), rel=1e-12)
+    assert set(seen) <= {len(real)}
+    inputs = (query, shift, table)
+    got, expected = (torch.autograd.grad(x, inputs, allow_unused=True) for x in (among, alone))
+    for mine, other in zip(got, expected, strict=True):
+        if other is not None:
+            torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
+
+
 def test_numbers_on_paper():
     """Logits ln 3 for the next item, 0 and -ln 3 for two negatives: σ = 3/4, 1/2, 1/4."""
     table = torch.tensor([[0.0], [math.log(3)], [0.0], [-math.log(3)]], dtype=torch.float64)
