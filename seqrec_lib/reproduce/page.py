@@ -60,6 +60,7 @@ def page(results: Path = RESULTS_FOLDER) -> str:
         found = compare_with_paper(table, results)
         if found["seeds"].any():
             parts.append(f"## {about}\n\n{_table(found)}")
+            parts.append(_race_cost(results) if table == "race" else "")
     parts.append(_ELSEWHERE)
     parts.append("## Questions\n\n" + "\n\n".join(_question(q, results) for q in QUESTIONS))
     parts += [_strangers(results), _trials(results), _looks(), _deviations()]
@@ -140,6 +141,25 @@ def _table(found: pd.DataFrame) -> str:
     head = ["row", "data", "epochs", "seeds", "NDCG@10", "paper", "users", "HR@10", "paper"]
     head += ["one draw", "all items: NDCG@10", "HR@10", "verdict", "note"]
     return markdown_table(head, lines)
+
+
+def _race_cost(results: Path) -> str:
+    costs = read_lines(results / "race_cost.csv")
+    runs = read_lines(results / "race.csv").groupby("row", as_index=False, sort=False)
+    means = runs[["parameters", "epochs"]].mean() if len(costs) else pd.DataFrame({"row": []})
+    lines = []
+    for _, run in costs.merge(means, on="row").iterrows():  # in the order of the rows
+        cells = [f"{run['parameters']:,.0f}", f"{run['seconds_epoch']:.1f}", f"{run['epochs']:.0f}"]
+        minutes = run["seconds_epoch"] * run["epochs"] / 60
+        lines.append([run["row"], *cells, f"{minutes:.0f}"])
+    if not lines:
+        return ""
+    head = ["row", "parameters", "seconds an epoch", "epochs", "minutes"]
+    return f"""Most of these rows ran side by side on one GPU, where a clock says nothing. So an
+epoch of each, with its share of a validation, was timed alone (`python -m tests.race_cost`,
+{costs["device"].iloc[0]}), and the minutes are those that the recorded epochs take there:
+
+{markdown_table(head, lines)}"""
 
 
 def _question(question: Question, results: Path) -> str:

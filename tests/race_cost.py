@@ -1,0 +1,50 @@
+"""What an epoch of each row of lesson 11's race costs: `python -m tests.race_cost`.
+
+Twelve steps and one validation of every row are timed on one core of this machine, one row after
+the other, and written to data/results/race_cost.csv. The rows themselves ran side by side, where a
+clock says nothing.
+"""
+
+import datetime
+
+import pandas as pd
+import torch
+
+from seqrec_lib.common.provenance import commit, processor
+from seqrec_lib.common.version import __version__
+from seqrec_lib.reproduce.building import VALIDATE_EVERY
+from seqrec_lib.reproduce.cost import run_cost
+from seqrec_lib.reproduce.datasets import recipe_data
+from seqrec_lib.reproduce.race_rows import RACE_ROWS
+from seqrec_lib.reproduce.recorded import RESULTS_FOLDER
+from seqrec_lib.reproduce.writing import write_table
+
+STEPS = 12
+
+
+def main() -> None:
+    """Every row, then the file."""
+    torch.set_num_threads(1)
+    data = {name: recipe_data(name) for name in dict.fromkeys(r.dataset for r in RACE_ROWS)}
+    lines = []
+    for recipe in RACE_ROWS:
+        cost = run_cost(recipe, data[recipe.dataset], "cpu", STEPS)
+        line = {
+            "row": recipe.row,
+            "seed": 0,  # of the weights that were thrown away
+            "milliseconds_step": round(1000 * cost.batch, 1),
+            "seconds_validation": round(cost.scoring, 1),
+            "seconds_epoch": round(cost.batches * cost.batch + cost.scoring / VALIDATE_EVERY, 1),
+            "device": f"{processor()}, 1 threads",
+            "library": __version__,
+            "torch": torch.__version__,
+            "commit": commit(),
+            "date": datetime.date.today().isoformat(),
+        }
+        print(f"{recipe.row}: {line['seconds_epoch']} s an epoch", flush=True)
+        lines.append(line)
+    write_table(RESULTS_FOLDER / "race_cost.csv", pd.DataFrame(lines))
+
+
+if __name__ == "__main__":
+    main()
