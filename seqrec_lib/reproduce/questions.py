@@ -65,7 +65,8 @@ QUESTIONS = (
         "without that of attention or of the feed-forward network by 0.001 and 0.002, and "
         "both intervals hold zero. Of the two residual connections that around the feed-forward "
         "network: without it the loss is 0.046, without that around attention "
-        "0.009. One seed each, beside three of the default",
+        "0.009. Without either it is 0.052 after 200 epochs and 0.033 after 600, where validation "
+        "still rises and the printed 0.5535 is reached. One seed each, beside three of the default",
     ),
     Question(
         "Why does an unshared item table cost 0.02 here and 0.135 in print?",
