@@ -68,11 +68,18 @@ def test_the_films_are_those_of_lesson_00():
 
 def test_ten_lines_print_what_is_shown(capsys):
     assert len(CODE[0].strip().splitlines()) <= 10
-    exec(CODE[0], {})
+    space = {}
+    exec(CODE[0], space)
     words, numbers = re.compile(r"(?m)[A-Za-z].*?(?=  |$|\d)"), re.compile(r"\d+\.\d+")
     printed = capsys.readouterr().out
     printed = printed[printed.index("         value") :]  # behind the progress bar
-    assert words.findall(printed) == words.findall(SHOWN[0])
+    measured, stated = (text[: text.index("rank")] for text in (printed, SHOWN[0]))
+    assert words.findall(measured) == words.findall(stated)
+    close = sl.recommend(space["model"], space["dataset"], histories=space["films"], k=5)
+    shown = re.findall(r"(?m)^\d +(.*? \(\d{4}\))", SHOWN[0])
+    assert len(shown) == 3
+    there = str(sl.film_table(space["dataset"], title=close))
+    assert all(film in there for film in shown), "close films may swap places, not more"
     here, there = (list(map(float, numbers.findall(text))) for text in (printed, SHOWN[0]))
     assert here == pytest.approx(there, abs=0.021), "other processors round otherwise, not more"
 
