@@ -127,8 +127,9 @@ class CheckpointFolder:
         with whole_file(place, "checkpoints") as beside, open(beside, "wb") as file:
             try:
                 torch.save(content, file)
-            except RuntimeError as error:  # of torch's writer, which hides what the disk said
-                hidden = error.__context__
-                raise (hidden if isinstance(hidden, OSError) else error) from None
+            except RuntimeError as error:
+                # of torch's writer, which hides what the disk said, or that stop was pressed
+                hidden, words = error.__context__, OSError | KeyboardInterrupt
+                raise (hidden if isinstance(hidden, words) else error) from None
         for _, old in self._numbered()[: -self.keep]:
             old.unlink()
