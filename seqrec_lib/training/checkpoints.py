@@ -129,7 +129,9 @@ class CheckpointFolder:
                 torch.save(content, file)
             except RuntimeError as error:
                 # of torch's writer, which hides what the disk said, or that stop was pressed
-                hidden, words = error.__context__, OSError | KeyboardInterrupt
-                raise (hidden if isinstance(hidden, words) else error) from None
+                hidden = error.__context__
+                raise (
+                    hidden if isinstance(hidden, OSError | KeyboardInterrupt) else error
+                ) from None
         for _, old in self._numbered()[: -self.keep]:
             old.unlink()

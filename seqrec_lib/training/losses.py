@@ -57,8 +57,8 @@ def _real(
 
     Of short histories most positions are padding: on Games six of seven, each with its 256 logits.
     """
-    if target.device.type != "cpu" or torch.compiler.is_compiling():
-        return query, shift, target, negative
+    if target.device.type != "cpu" or torch.compiler.is_compiling() or bool(target.all()):
+        return query, shift, target, negative  # the packed engine's rows are real already
     rows = target.nonzero().squeeze(1)
     shift = None if shift is None else shift[rows]
     return query.index_select(0, rows), shift, target[rows], negative[rows]
