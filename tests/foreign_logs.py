@@ -1,8 +1,9 @@
-"""Three logs of other worlds than MovieLens', as csv files: what a lesson may be given instead.
+"""Four logs of other worlds than MovieLens', as csv files: what a lesson may be given instead.
 
 orders: dishes by name, bought again and again, two products of one title, dates, semicolons.
 visits: sessions, half of them of one or two events, all of a session at one moment; raw item ids.
 many: 15,000 users of few items, whole numbers, no titles.
+few: what a class has typed in: 30 students, 40 songs, less than a batch.
 """
 
 from collections.abc import Callable
@@ -68,8 +69,19 @@ def many(rng: np.random.Generator) -> tuple[pd.DataFrame, str]:
     return table.sample(frac=1, random_state=SEED), ","
 
 
+def few(rng: np.random.Generator) -> tuple[pd.DataFrame, str]:
+    """30 students, who each typed in 8 to 19 of 40 songs, one after the other."""
+    rows = []
+    for student in range(30):
+        songs = rng.choice(40, int(rng.integers(8, 20)), replace=False)
+        rows += [(f"student {student}", f"song {song:02d}") for song in songs]
+    table = pd.DataFrame(rows, columns=["user", "item"])
+    table["timestamp"] = 1_700_000_000 + rng.integers(10, 500, len(table)).cumsum()
+    return table, ","
+
+
 LOGS: dict[str, Callable[[np.random.Generator], tuple[pd.DataFrame, str]]] = {
-    made.__name__: made for made in (orders, visits, many)
+    made.__name__: made for made in (orders, visits, many, few)
 }
 
 

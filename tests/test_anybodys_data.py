@@ -10,8 +10,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 
-def test_the_logs_are_of_three_kinds(tmp_path: Path) -> None:
-    orders, visits, many = (
+def test_the_logs_are_of_four_kinds(tmp_path: Path) -> None:
+    orders, visits, many, few = (
         pd.read_csv(foreign_logs.write(name, tmp_path), sep=";" if name == "orders" else ",")
         for name in foreign_logs.LOGS
     )
@@ -24,6 +24,8 @@ def test_the_logs_are_of_three_kinds(tmp_path: Path) -> None:
     assert visits.groupby("session_id")["timestamp"].nunique().max() == 1
     assert many["user"].nunique() == 15_000
     assert many["item"].nunique() == 60
+    assert few["user"].nunique() == 30
+    assert few["item"].nunique() == 40
     again = (foreign_logs.write("many", tmp_path)).read_bytes()
     assert again == foreign_logs.write("many", tmp_path).read_bytes()
 
@@ -61,3 +63,11 @@ def test_a_lesson_runs_on_orders(tmp_path: Path, lesson: str) -> None:
         assert "the shipped one" not in said
     if lesson == "05":
         assert "the stranger has user cust 0000's films" in said
+
+
+def test_a_lesson_runs_on_what_a_class_typed_in(tmp_path: Path) -> None:
+    """Fewer users than a batch or a page of a lesson: 30, with 40 songs."""
+    notebook = anybodys_data.run("03", foreign_logs.write("few", tmp_path))
+    assert anybodys_data.failures(notebook, "03", "few") == []
+    said = anybodys_data.shown(notebook)
+    assert "The same 1,200 scores." in said, "30 users times 40 songs"

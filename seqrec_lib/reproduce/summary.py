@@ -60,8 +60,8 @@ Beside other baselines, all among the same candidates (NDCG@10, MovieLens 1M, on
 **Loss, width and SSE take SASRec further than user embeddings take SSE-PT.** Sampled softmax over
 256 drawn films, 128 units and SSE bring the same two blocks to {best[0]:.4f} among 100 and to
 {best[1]:.4f} among all films. That is ahead of SSE-PT with 50 + 100 units by {lead[0]}
-among 100 and by {lead[1]} among all, without a vector for any user. Which loss
-is best at equal budgets is an open question below.
+among 100 and by {lead[1]} among all, without a vector for any user. For
+losses at equal budgets see the [questions](#questions).
 
 **SSE keeps user embeddings from overfitting.** At n = 50 on MovieLens the best of 150 epochs was
 {without} without it and {with_sse} with it (one seed each). A new user then costs nothing that
