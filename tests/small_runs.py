@@ -24,6 +24,42 @@ def trained(model, data=None, sampler=None, **options):
     return {k: v.clone() for k, v in model.state_dict().items()}, history
 
 
+def own(kind, **options):
+    """A small model of this class, without dropout."""
+    settings = dict(item_num=tiny.ITEMS, seq_max_len=6, embedding_dim=8, dropout_rate=0.0, seed=1)
+    return kind(**{**settings, **options})
+
+
+def one_step(model, **options):
+    """One step on a batch of everything; (weights, history)."""
+    options = {"num_epochs": 1, "batch_size": 100, "learning_rate": 0.01, **options}
+    return trained(model, tiny.dataset(), **options)
+
+
+def step_by_hand(model):
+    """One step of Adam by the methods that a user of recommenders calls."""
+    data = tiny.dataset()
+    adam = torch.optim.Adam(model.parameters(), lr=0.01, eps=1e-7)
+    inputs, _ = model.create_combined_dataset(*sampler_of(data).next_batch())
+    loss = model.loss_function(*model(inputs, training=True))
+    loss.backward()
+    adam.step()
+    return {name: w.detach() for name, w in model.state_dict().items()}, loss.item()
+
+
+def assert_same_step(weights, expected):
+    """Weights after one step of Adam, up to rounding.
+
+    A bias of the keys moves all scores of a query alike, so its gradient is rounding and Adam
+    makes a whole step of it, in a direction that depends on the processor.
+    """
+    for name, weight in expected.items():
+        if name.endswith("K.bias"):
+            assert weights[name].abs().max() <= 0.01 * 1.001, "more than one step of Adam"
+            continue
+        torch.testing.assert_close(weights[name], weight, rtol=1e-4, atol=1e-5, msg=name)
+
+
 def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 

@@ -31,7 +31,10 @@ def test_lists(dataset, model):
     films = dataset.raw_items[[3, 7, 20, 11]].tolist()
     lists = [sl.recommend(model, dataset, histories=h)["item"] for h in (films, films[::-1])]
     is_right("00.1", len(set(lists[0]) & set(lists[1])), model, dataset, films)
-    histories = [dataset.raw_items[dataset.sequences[u]].tolist() for u in range(1, min(100, dataset.usernum) + 1)]
+    histories = [
+        dataset.raw_items[dataset.sequences[u]].tolist()
+        for u in range(1, min(100, dataset.usernum) + 1)
+    ]
     other = dataset.raw_items[1]
     other = other.item() if hasattr(other, "item") else other
 
