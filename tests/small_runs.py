@@ -31,7 +31,7 @@ def own(kind, **options):
 
 
 def one_step(model, **options):
-    """One step on a batch of everything; (weights, history)."""
+    """One step of training; (weights, history)."""
     options = {"num_epochs": 1, "batch_size": 100, "learning_rate": 0.01, **options}
     return trained(model, tiny.dataset(), **options)
 

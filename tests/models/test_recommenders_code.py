@@ -1,4 +1,4 @@
-"""Code written for recommenders runs: its examples, its loop, its hooks and its habits."""
+"""Code written for recommenders runs: its examples, its loop and its habits."""
 
 import numpy as np
 import pytest
